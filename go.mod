@@ -1,0 +1,8 @@
+module github.com/rfc6455/ws
+
+go 1.25
+
+require (
+	github.com/google/go-cmp v0.7.0
+	golang.org/x/net v0.58.0
+)
