@@ -1,0 +1,102 @@
+package frame
+
+import (
+	"slices"
+
+	"github.com/rfc6455/ws/mask"
+)
+
+// Encoder turns frames into the bytes of one direction of a connection and refuses what the peer would have to refuse
+// (RFC 6455 sections 5.1 to 5.5). It sees headers; that text is UTF-8 is for its caller to know, who has the whole
+// message. The zero value is a server's encoder without compression. It is not safe for concurrent use.
+type Encoder struct {
+	// Role is this endpoint's: a Client masks every frame, a Server none.
+	Role Role
+	// AllowRSV1 says that permessage-deflate was negotiated, so that RSV1 may mark a compressed message.
+	AllowRSV1 bool
+
+	open   Opcode // opcode of the message in progress; Continuation: none
+	closed bool   // a Close frame was sent
+}
+
+// InMessage reports whether a data message was begun and its last frame is yet to be sent. Control frames may be sent in
+// between.
+func (e *Encoder) InMessage() bool {
+	return e.open != Continuation
+}
+
+// AppendHeader appends the header of the next frame to dst and returns the extended slice. The caller sends h.Length
+// bytes of payload after it, which a client has masked with h.Key. h.Masked is set from Role; h.Key, which RFC 6455
+// section 5.3 wants fresh and unpredictable for each frame, is used by a Client alone.
+//
+// On an error, dst is returned unchanged and the Encoder remains as it was, so that the connection is still sound:
+// ErrCloseSent, ErrReservedBits, ErrReservedOpcode, ErrControlFragmented, ErrControlTooLong, ErrExpectedContinuation,
+// ErrUnexpectedContinuation, or ErrLengthOverflow for a negative length.
+func (e *Encoder) AppendHeader(dst []byte, h Header) ([]byte, error) {
+	if err := e.check(h); err != nil {
+		return dst, err
+	}
+	h.Masked = e.Role == Client
+	switch {
+	case h.Opcode == Close:
+		e.closed = true
+	case h.Opcode.IsControl():
+	case h.Fin:
+		e.open = Continuation
+	case h.Opcode != Continuation:
+		e.open = h.Opcode
+	}
+	return Append(dst, h), nil
+}
+
+// AppendFrame appends a whole frame to dst: the header with the length of payload, then the payload, which a Client masks
+// on the way. payload itself is not changed and not kept; it must not overlap the spare capacity of dst. The payload of
+// a Close frame must be one that ParseClose accepts. Errors are those of AppendHeader and of ParseClose.
+func (e *Encoder) AppendFrame(dst []byte, h Header, payload []byte) ([]byte, error) {
+	if h.Opcode == Close {
+		if _, _, err := ParseClose(payload); err != nil {
+			return dst, err
+		}
+	}
+	h.Length = int64(len(payload))
+	out, err := e.AppendHeader(dst, h)
+	if err != nil {
+		return dst, err
+	}
+	if e.Role == Server {
+		return append(out, payload...), nil
+	}
+	n := len(out)
+	out = slices.Grow(out, len(payload))[:n+len(payload)]
+	mask.Copy(out[n:], payload, h.Key)
+	return out, nil
+}
+
+// check judges h against the rules for a sender.
+func (e *Encoder) check(h Header) error {
+	switch {
+	case e.closed:
+		return ErrCloseSent
+	case h.RSV > RSV1|RSV2|RSV3:
+		return ErrReservedBits
+	case h.Opcode > opBits:
+		return ErrReservedOpcode
+	case h.Length < 0:
+		return ErrLengthOverflow
+	}
+	first := byte(h.Opcode) | h.RSV<<rsvShift
+	if h.Fin {
+		first |= finBit
+	}
+	rsv := byte(0)
+	if e.AllowRSV1 {
+		rsv = RSV1 << rsvShift
+	}
+	if err := checkFirst(first, e.open, rsv); err != nil {
+		return err
+	}
+	if h.Opcode.IsControl() && h.Length > MaxControlPayload {
+		return ErrControlTooLong
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package frame
+
+import "encoding/binary"
+
+const (
+	// MaxHeaderSize is the length in bytes of the longest frame header: two bytes, a 64-bit length and a masking key.
+	MaxHeaderSize = 14
+	// MaxControlPayload is the greatest payload length of a control frame in bytes (RFC 6455 section 5.5).
+	MaxControlPayload = 125
+)
+
+// Bits of the first two bytes of a header, and the two values of the 7-bit length that announce a longer one.
+const (
+	finBit   = 0x80
+	rsvBits  = 0x70
+	rsvShift = 4
+	opBits   = 0x0F
+	maskBit  = 0x80
+	lenBits  = 0x7F
+	len16    = 126
+	len64    = 127
+)
+
+// Header is one frame header (RFC 6455 section 5.2). It is made of flat scalars so that it travels in registers.
+type Header struct {
+	// Length is the payload length in bytes, 0 to 1<<63-1.
+	Length int64
+	// Key is the masking key: its four bytes in wire order, loaded little-endian, as package mask takes them.
+	// It is zero where Masked is false.
+	Key uint32
+	// Opcode is one of the six known opcodes or a reserved one; Parse does not judge.
+	Opcode Opcode
+	// RSV holds the reserved bits, an OR of RSV1, RSV2 and RSV3.
+	RSV uint8
+	// Fin marks the last frame of a message.
+	Fin bool
+	// Masked says that a masking key is present.
+	Masked bool
+}
+
+// Parse reads the frame header at the start of b and returns it with its length in bytes. n == 0 with a nil error means
+// that b holds a part of a header only: call again with more. The payload, which Parse does not touch, starts at b[n].
+//
+// Parse judges the encoding of the length and nothing else: ErrLengthNotMinimal where a shorter form would have held
+// it, ErrLengthOverflow where the most significant bit of a 64-bit length is set (both RFC 6455 section 5.2). They are
+// returned as soon as the length is complete. The rules about opcodes, reserved bits, masking and order are the
+// Decoder's. Parse allocates nothing, keeps nothing of b and may be called from any goroutine.
+func Parse(b []byte) (h Header, n int, err error) {
+	h, n, e := parse(b)
+	if e != nil {
+		return Header{}, 0, e
+	}
+	return h, n, nil
+}
+
+// parse is Parse with an error of concrete type.
+func parse(b []byte) (h Header, n int, e *Error) {
+	if len(b) < 2 {
+		return Header{}, 0, nil
+	}
+	first, second := b[0], b[1]
+	length, n := int64(second&lenBits), 2
+	if length >= len16 {
+		if length, n, e = parseLength(b); n == 0 {
+			return Header{}, 0, e
+		}
+	}
+	if second&maskBit != 0 {
+		if len(b) < n+4 {
+			return Header{}, 0, nil
+		}
+		h.Key = binary.LittleEndian.Uint32(b[n:])
+		h.Masked = true
+		n += 4
+	}
+	h.Length = length
+	h.Opcode = Opcode(first & opBits)
+	h.RSV = first & rsvBits >> rsvShift
+	h.Fin = first&finBit != 0
+	return h, n, nil
+}
+
+// parseLength reads an extended length. n is the size of the header so far, or 0 if there is an error or too little.
+func parseLength(b []byte) (length int64, n int, e *Error) {
+	if b[1]&lenBits == len16 {
+		if len(b) < 4 {
+			return 0, 0, nil
+		}
+		length = int64(binary.BigEndian.Uint16(b[2:]))
+		if length < len16 {
+			return 0, 0, ErrLengthNotMinimal
+		}
+		return length, 4, nil
+	}
+	if len(b) < 10 {
+		return 0, 0, nil
+	}
+	length = int64(binary.BigEndian.Uint64(b[2:]))
+	// "the most significant bit MUST be 0": as an int64 such a length is negative.
+	if length < 0 {
+		return 0, 0, ErrLengthOverflow
+	}
+	if length <= 0xFFFF {
+		return 0, 0, ErrLengthNotMinimal
+	}
+	return length, 10, nil
+}
+
+// Append appends the wire form of h to dst, the length in its shortest encoding, and returns the extended slice. The
+// payload is not part of it. Append judges nothing: bits of Opcode and RSV that do not fit are cut off, a negative
+// Length is a mistake of the caller and written as 0. It allocates only to grow dst, by MaxHeaderSize at most.
+func Append(dst []byte, h Header) []byte {
+	first := byte(h.Opcode)&opBits | h.RSV<<rsvShift&rsvBits
+	if h.Fin {
+		first |= finBit
+	}
+	second := byte(0)
+	if h.Masked {
+		second = maskBit
+	}
+	switch {
+	case h.Length <= 0:
+		dst = append(dst, first, second)
+	case h.Length < len16:
+		dst = append(dst, first, second|byte(h.Length))
+	case h.Length <= 0xFFFF:
+		dst = append(dst, first, second|len16, byte(h.Length>>8), byte(h.Length))
+	default:
+		dst = append(dst, first, second|len64)
+		dst = binary.BigEndian.AppendUint64(dst, uint64(h.Length))
+	}
+	if h.Masked {
+		dst = binary.LittleEndian.AppendUint32(dst, h.Key)
+	}
+	return dst
+}
+
+// Size returns the number of bytes that Append writes for h, 2 to MaxHeaderSize.
+func (h Header) Size() int {
+	n := 2
+	if h.Length > 0xFFFF {
+		n += 8
+	} else if h.Length >= len16 {
+		n += 2
+	}
+	if h.Masked {
+		n += 4
+	}
+	return n
+}

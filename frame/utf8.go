@@ -1,0 +1,109 @@
+package frame
+
+import "unicode/utf8"
+
+// UTF8 validates UTF-8 (RFC 3629) that arrives in pieces, which may end anywhere, also inside a code point. It fails at
+// the first byte that no valid text can have there, as RFC 6455 section 8.1 allows, and does not wait for the rest of a
+// code point. The zero value is ready to validate a text from its beginning. It is not safe for concurrent use.
+type UTF8 struct {
+	need   uint8 // bytes that the code point in progress still lacks; 0: between code points
+	lo, hi uint8 // the range of the next of them
+}
+
+// failed is the value of need after an invalid byte. No code point lacks as many.
+const failed = 0xFF
+
+// ValidUTF8 reports whether all of p is valid UTF-8. An unfinished code point at its end is not.
+func ValidUTF8(p []byte) bool {
+	return utf8.Valid(p)
+}
+
+// Write validates the next piece. It returns false if the text is invalid at or before the last byte of p, and keeps
+// returning false until Reset. It keeps nothing of p. Write(nil) tells whether all was valid so far.
+func (u *UTF8) Write(p []byte) bool {
+	for u.need != 0 && len(p) > 0 && u.need != failed {
+		u.step(p[0])
+		p = p[1:]
+	}
+	if u.need != 0 {
+		return u.need != failed
+	}
+	n := len(p) - unfinished(p)
+	if !utf8.Valid(p[:n]) {
+		u.need = failed
+		return false
+	}
+	for _, c := range p[n:] {
+		u.step(c)
+	}
+	return u.need != failed
+}
+
+// Done reports whether the text is valid and may end here: the last code point is complete.
+func (u *UTF8) Done() bool {
+	return u.need == 0
+}
+
+// Reset makes u ready for another text.
+func (u *UTF8) Reset() {
+	*u = UTF8{}
+}
+
+// step takes one byte at a code point boundary or inside a code point.
+func (u *UTF8) step(c byte) {
+	switch {
+	case u.need == failed:
+	case u.need == 0:
+		u.lead(c)
+	case c < u.lo || c > u.hi:
+		u.need = failed
+	default:
+		u.need--
+		u.lo, u.hi = 0x80, 0xBF
+	}
+}
+
+// lead takes the first byte of a code point of two or more bytes. The range of the second byte excludes overlong forms,
+// surrogates and what lies beyond U+10FFFF (the table in RFC 3629 section 4).
+func (u *UTF8) lead(c byte) {
+	u.lo, u.hi = 0x80, 0xBF
+	switch {
+	case c < 0xC2 || c > 0xF4:
+		u.need = failed
+		return
+	case c < 0xE0:
+		u.need = 1
+		return
+	case c < 0xF0:
+		u.need = 2
+	default:
+		u.need = 3
+	}
+	switch c {
+	case 0xE0:
+		u.lo = 0xA0
+	case 0xED:
+		u.hi = 0x9F
+	case 0xF0:
+		u.lo = 0x90
+	case 0xF4:
+		u.hi = 0x8F
+	}
+}
+
+// unfinished returns how many bytes at the end of p begin a code point that p does not complete, 0 to 3.
+func unfinished(p []byte) int {
+	for k := 1; k <= 3 && k <= len(p); k++ {
+		c := p[len(p)-k]
+		switch {
+		case c < 0x80:
+			return 0
+		case c < 0xC0:
+			continue
+		case c >= 0xF0 && k < 4, c >= 0xE0 && k < 3, k < 2:
+			return k
+		}
+		return 0
+	}
+	return 0
+}
