@@ -46,41 +46,48 @@ type Header struct {
 // returned as soon as the length is complete. The rules about opcodes, reserved bits, masking and order are the
 // Decoder's. Parse allocates nothing, keeps nothing of b and may be called from any goroutine.
 func Parse(b []byte) (h Header, n int, err error) {
-	h, n, e := parse(b)
-	if e != nil {
-		return Header{}, 0, e
-	}
-	return h, n, nil
-}
-
-// parse is Parse with an error of concrete type.
-func parse(b []byte) (h Header, n int, e *Error) {
 	if len(b) < 2 {
 		return Header{}, 0, nil
 	}
-	first, second := b[0], b[1]
-	length, n := int64(second&lenBits), 2
+	length, key, n, e := parse(b)
+	if n == 0 {
+		if e != nil {
+			return Header{}, 0, e
+		}
+		return Header{}, 0, nil
+	}
+	first := b[0]
+	return Header{
+		Length: length,
+		Key:    key,
+		Opcode: Opcode(first & opBits),
+		RSV:    first & rsvBits >> rsvShift,
+		Fin:    first&finBit != 0,
+		Masked: b[1]&maskBit != 0,
+	}, n, nil
+}
+
+// parse reads the length and the masking key of a header of which at least two bytes are there. n is the size of the
+// header, 0 where it is incomplete or wrong. Its results are scalars, which stay in registers; a Header would not.
+func parse(b []byte) (length int64, key uint32, n int, e *Error) {
+	second := b[1]
+	length, n = int64(second&lenBits), 2
 	if length >= len16 {
 		if length, n, e = parseLength(b); n == 0 {
-			return Header{}, 0, e
+			return 0, 0, 0, e
 		}
 	}
 	if second&maskBit != 0 {
 		if len(b) < n+4 {
-			return Header{}, 0, nil
+			return 0, 0, 0, nil
 		}
-		h.Key = binary.LittleEndian.Uint32(b[n:])
-		h.Masked = true
+		key = binary.LittleEndian.Uint32(b[n:])
 		n += 4
 	}
-	h.Length = length
-	h.Opcode = Opcode(first & opBits)
-	h.RSV = first & rsvBits >> rsvShift
-	h.Fin = first&finBit != 0
-	return h, n, nil
+	return length, key, n, nil
 }
 
-// parseLength reads an extended length. n is the size of the header so far, or 0 if there is an error or too little.
+// parseLength reads an extended length. n is the size of the header so far, 0 where it is incomplete or wrong.
 func parseLength(b []byte) (length int64, n int, e *Error) {
 	if b[1]&lenBits == len16 {
 		if len(b) < 4 {
