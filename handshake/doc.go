@@ -1,0 +1,41 @@
+// Package handshake is the opening handshake of the WebSocket protocol as
+// text: headers in, headers out. It opens no socket, starts no goroutine and
+// keeps no time; package conn feeds it bytes and sends what it returns.
+//
+// It covers RFC 6455 section 3 (URIs), section 4 (the opening handshake in
+// both roles) and section 9 (extension negotiation), RFC 7692 sections 5 and
+// 7.1 (the parameters of permessage-deflate, not the compression itself) and
+// the HTTP/2 variant of the handshake, RFC 8441.
+//
+// # A server
+//
+//	r := handshake.NewRequest(httpRequest)           // from net/http, or
+//	r, n, err := parser.Request(bytes)               // from raw bytes
+//	err = handshake.CheckRequest(r)                  // is it a WebSocket handshake?
+//	a, err := handshake.Respond(r, &policy)          // origin, subprotocol, extensions
+//	reply := a.AppendResponse(nil, r)                // 101, or
+//	reply := err.(*handshake.Error).AppendResponse(nil) // 4xx
+//
+// # A client
+//
+//	u, err := handshake.ParseURL("wss://example.com/chat")
+//	offer := handshake.Offer{URL: u, Key: handshake.NewKey()}
+//	request, err := offer.AppendRequest(nil)
+//	resp, n, err := parser.Response(bytes)
+//	a, err := offer.CheckResponse(resp)
+//
+// # Strict and lenient
+//
+// A handshake is refused wherever the standard lets it be. The few places
+// where more is accepted than the grammar allows are chosen for interop:
+// spaces around "=" in an extension parameter, a line that ends in a bare LF,
+// non-zero pad bits in a key (erratum 3150) and a status line without the
+// space before an empty reason.
+//
+// Extension names, their parameters and subprotocols are compared with case,
+// header names and the tokens of Upgrade and Connection without, by ASCII.
+//
+// Everything that a peer can make large is bounded: [MaxHeaderBytes],
+// [MaxHeaderFields], [MaxSubprotocols], [MaxExtensions], [MaxParams] and
+// [MaxInterim]. All parsing takes time linear in its input.
+package handshake

@@ -1,0 +1,107 @@
+package handshake
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Offer is a client's opening handshake. It may be used again with another Key.
+type Offer struct {
+	// URL is where to connect, as [ParseURL] returns it.
+	URL *url.URL
+	// Key is the result of [NewKey], a new one for each handshake.
+	Key string
+	// Host replaces the host and port of URL in the Host header if it is set.
+	Host string
+	// Subprotocols lists the subprotocols asked for, the preferred one first.
+	Subprotocols []string
+	// Deflate offers permessage-deflate; nil does not.
+	Deflate *DeflateOffer
+	// Header holds more headers for the request, such as Origin or Cookie.
+	// Those of the handshake itself, Host among them, are not allowed.
+	Header http.Header
+}
+
+// AppendRequest appends the request (RFC 6455 section 4.1), with its blank line,
+// to dst and returns the extended slice. User information in the URL becomes
+// "Authorization: Basic" unless Header has an Authorization of its own.
+//
+// It fails, and returns dst as it was, if the offer could not be sent as it
+// stands: a header that would break out of its line or override one of the
+// handshake's, a subprotocol that is no token or there twice, window bits out of
+// range, or a URL or key that was not made by ParseURL or NewKey.
+func (o *Offer) AppendRequest(dst []byte) ([]byte, error) {
+	if err := o.check(); err != nil {
+		return dst, err
+	}
+	if !validKey(o.Key) {
+		return dst, errors.New("websocket: the offer's Key is not 16 bytes in base64: use NewKey")
+	}
+	dst = append(append(append(dst, "GET "...), resourceName(o.URL)...), " HTTP/1.1\r\n"...)
+	dst = appendField(dst, "Host", o.host())
+	dst = append(dst, "Upgrade: websocket\r\nConnection: Upgrade\r\n"...)
+	dst = appendField(dst, nameKey, o.Key)
+	dst = appendField(dst, nameVersion, Version)
+	for _, f := range o.offers() {
+		dst = appendField(dst, f.name, f.value)
+	}
+	return append(appendFields(dst, o.Header), "\r\n"...), nil
+}
+
+// check reports the first reason why the offer cannot be sent.
+func (o *Offer) check() error {
+	if err := checkURL(o.URL); err != nil {
+		return err
+	}
+	if !consistsOf(o.host(), &hostBytes) {
+		return errors.New("websocket: the offer's Host is not a host or host:port")
+	}
+	if err := validateSubprotocols(o.Subprotocols); err != nil {
+		return err
+	}
+	if o.Deflate != nil {
+		if err := validBits(o.Deflate.ServerMaxWindowBits, o.Deflate.ClientMaxWindowBits); err != nil {
+			return err
+		}
+	}
+	return checkFields(o.Header, "Host")
+}
+
+// host returns the value of the Host header: "the host component with an optional
+// port (when not using the default port)", section 4.1, item 4.
+func (o *Offer) host() string {
+	if o.Host != "" {
+		return o.Host
+	}
+	return hostHeader(o.URL)
+}
+
+// offers returns what is asked for, and who asks, as header lines.
+func (o *Offer) offers() []field {
+	var list []field
+	if len(o.Subprotocols) > 0 {
+		list = append(list, field{nameProtocol, strings.Join(o.Subprotocols, ", ")})
+	}
+	if o.Deflate != nil {
+		list = append(list, field{nameExtensions, string(o.Deflate.params().append(nil))})
+	}
+	if o.URL.User != nil && !hasField(o.Header, "Authorization") {
+		password, _ := o.URL.User.Password()
+		credentials := base64.StdEncoding.EncodeToString([]byte(o.URL.User.Username() + ":" + password))
+		list = append(list, field{"Authorization", "Basic " + credentials})
+	}
+	return list
+}
+
+// hasField reports whether h has a header, in whatever case its key is.
+func hasField(h http.Header, name string) bool {
+	for key := range h {
+		if equalFold(key, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+package handshake
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// AnyOrigin, as an element of Policy.Origins, lets every web page connect. Use
+// it only where the handshake or the first message carries a secret that no
+// other site's page can have: the browser sends this site's cookies with the
+// handshake whoever's page opens the connection (RFC 6455 section 10.2).
+const AnyOrigin = "*"
+
+// origin is an origin as browsers send it: scheme, host and port (RFC 6454
+// section 6.2). The port is empty where the default one is meant.
+type origin struct{ scheme, host, port string }
+
+// parseOrigin parses scheme "://" host [ ":" port ] and nothing else: no path, no
+// user information, and not "null".
+func parseOrigin(s string) (o origin, ok bool) {
+	scheme, authority, ok := strings.Cut(s, "://")
+	if !ok || !isToken(scheme) {
+		return o, false
+	}
+	o.scheme = scheme
+	o.host, o.port, ok = splitAuthority(authority)
+	if o.port == defaultPort(scheme) {
+		o.port = ""
+	}
+	return o, ok
+}
+
+// splitAuthority splits host [ ":" port ] without allocating. The brackets of an
+// IPv6 literal stay. The port is empty where there is none.
+func splitAuthority(s string) (host, port string, ok bool) {
+	host = s
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
+		host, port = s[:i], s[i+1:]
+	}
+	for i := range len(port) {
+		if !isDigit(port[i]) {
+			return "", "", false
+		}
+	}
+	bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
+	if !bracketed && strings.ContainsAny(host, "[]:") {
+		return "", "", false
+	}
+	return host, port, consistsOf(host, &hostBytes)
+}
+
+// defaultPort returns the port that a scheme implies.
+func defaultPort(scheme string) string {
+	switch {
+	case equalFold(scheme, "http"), equalFold(scheme, "ws"):
+		return "80"
+	case equalFold(scheme, "https"), equalFold(scheme, "wss"):
+		return "443"
+	}
+	return ""
+}
+
+// matches reports whether two origins are the same: hosts and schemes have no
+// case.
+func (o origin) matches(other origin) bool {
+	return equalFold(o.scheme, other.scheme) && equalFold(o.host, other.host) && o.port == other.port
+}
+
+// isHost reports whether a page of this origin was served under the authority
+// that the request names. The scheme is not compared, as TLS may end in a proxy;
+// a missing port is the default of the page's scheme on both sides.
+func (o origin) isHost(authority string) bool {
+	host, port, ok := splitAuthority(authority)
+	def := defaultPort(o.scheme)
+	if !ok || def == "" || equalFold(o.scheme, "ws") || equalFold(o.scheme, "wss") {
+		return false
+	}
+	if port == def {
+		port = ""
+	}
+	return equalFold(o.host, host) && o.port == port
+}
+
+// checkOrigin applies the policy's rule: RFC 6455 section 4.2.2, /origin/.
+func checkOrigin(r *Request, p *Policy) *Error {
+	if p.CheckOrigin != nil {
+		if !p.CheckOrigin(r) {
+			return forbiddenOrigin("is not allowed here")
+		}
+		return nil
+	}
+	value, n := r.single("Origin")
+	if n == 0 || slices.Contains(p.Origins, AnyOrigin) {
+		return nil // No browser: section 4.2.1, item 7.
+	}
+	if n > 1 {
+		return forbiddenOrigin("must not be repeated")
+	}
+	o, ok := parseOrigin(value)
+	switch {
+	case !ok:
+		return forbiddenOrigin("is not that of a web page which may connect here")
+	case len(p.Origins) == 0 && !o.isHost(r.Host):
+		return forbiddenOrigin("differs from the host that the page connects to: the server has to list origins that may connect")
+	case len(p.Origins) > 0 && !slices.ContainsFunc(p.Origins, o.equals):
+		return forbiddenOrigin("is not among those that may connect here")
+	}
+	return nil
+}
+
+// equals reports whether an element of an allow-list is this origin.
+func (o origin) equals(allowed string) bool {
+	other, ok := parseOrigin(allowed)
+	return ok && o.matches(other)
+}
+
+func forbiddenOrigin(reason string) *Error {
+	return &Error{Status: http.StatusForbidden, Field: "Origin", Reason: reason}
+}
+
+// validateOrigins reports the first element of an allow-list that no Origin
+// header could ever match.
+func validateOrigins(list []string) error {
+	for _, s := range list {
+		if _, ok := parseOrigin(s); !ok && s != AnyOrigin {
+			return fmt.Errorf("websocket: %q in Origins is not an origin: write it as https://example.com, or https://example.com:8443", s)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package handshake
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Why a list of subprotocols is refused.
+const (
+	reasonNoSubprotocol    = "must name at least one subprotocol, or not be sent"
+	reasonBadSubprotocol   = "must be a comma-separated list of tokens (RFC 6455 section 4.1)"
+	reasonSameSubprotocol  = "must not name a subprotocol twice"
+	reasonManySubprotocols = "names too many subprotocols: send at most 128"
+)
+
+// appendSubprotocols appends the elements of one Sec-WebSocket-Protocol line to
+// list. "The elements that comprise this value MUST be non-empty strings with
+// characters in the range U+0021 to U+007E not including separator characters
+// [...] and MUST all be unique strings": RFC 6455 section 4.1, item 10. The
+// reason is empty if they are.
+func appendSubprotocols(list []string, line string) (_ []string, reason string) {
+	before := len(list)
+	for e, rest, ok := nextElement(line); ok; e, rest, ok = nextElement(rest) {
+		switch {
+		case !isToken(e):
+			return nil, reasonBadSubprotocol
+		case len(list) == MaxSubprotocols:
+			return nil, reasonManySubprotocols
+		case slices.Contains(list, e):
+			return nil, reasonSameSubprotocol
+		}
+		list = append(list, e)
+	}
+	if len(list) == before {
+		return nil, reasonNoSubprotocol
+	}
+	return list, ""
+}
+
+// validateSubprotocols reports the first name of a list of our own that could not
+// be sent or would be sent twice.
+func validateSubprotocols(list []string) error {
+	for i, s := range list {
+		if !isToken(s) {
+			return fmt.Errorf("websocket: subprotocol %q is not a token (RFC 6455 section 4.1, item 10)", s)
+		}
+		if slices.Contains(list[:i], s) {
+			return fmt.Errorf("websocket: subprotocol %q is listed twice", s)
+		}
+	}
+	if len(list) > MaxSubprotocols {
+		return fmt.Errorf("websocket: %d subprotocols are too many: list at most %d", len(list), MaxSubprotocols)
+	}
+	return nil
+}
+
+// selectSubprotocol returns the first of the server's subprotocols that the
+// client offers, or what the hook says; "" is none, and no error. "The value
+// chosen MUST be derived from the client's handshake": RFC 6455 section 4.2.2.
+func selectSubprotocol(r *Request, p *Policy) (string, error) {
+	if p.SelectSubprotocol == nil {
+		for _, s := range p.Subprotocols {
+			if slices.Contains(r.Subprotocols, s) {
+				return s, nil
+			}
+		}
+		return "", nil
+	}
+	s, err := p.SelectSubprotocol(r)
+	if err == nil && s != "" && !slices.Contains(r.Subprotocols, s) {
+		err = errors.New("websocket: SelectSubprotocol returned a subprotocol that the client did not offer")
+	}
+	return s, err
+}
