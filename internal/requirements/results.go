@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// claim is what one subtest shows: a row, in a role, through a door. The door
+// is empty where none matters.
+type claim struct{ id, role, door string }
+
+func (c claim) String() string {
+	return strings.TrimSuffix(c.id+"/"+c.role+"/"+c.door, "/")
+}
+
+// results is a run of the tests, as far as rows are concerned.
+type results struct {
+	passed   map[claim][]string  // the tests that show it, as package.Test
+	failed   map[string][]string // by ID: paths of subtests that failed
+	named    map[string]string   // every ID in a path, with one such path
+	packages []string            // packages that failed
+	events   int
+}
+
+// event is a line of go test -json, as far as it matters here.
+type event struct {
+	Action, Package, Test string
+}
+
+// readResults reads the output of go test -json. module is the module's path,
+// which is left out of the names of packages.
+func readResults(r io.Reader, module string) (*results, error) {
+	res := &results{passed: map[claim][]string{}, failed: map[string][]string{}, named: map[string]string{}}
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 && line[0] == '{' {
+			var e event
+			if err := json.Unmarshal(line, &e); err != nil {
+				return nil, fmt.Errorf("not a line of go test -json: %.100q: %w", line, err)
+			}
+			e.Package = strings.TrimPrefix(e.Package, module+"/")
+			res.add(e)
+		}
+		if errors.Is(err, io.EOF) {
+			return res, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// add enters one event.
+func (res *results) add(e event) {
+	res.events++
+	if e.Test == "" {
+		if e.Action == "fail" {
+			res.packages = append(res.packages, e.Package)
+		}
+		return
+	}
+	path := e.Package + "." + e.Test
+	for _, c := range claimsOf(e.Test) {
+		res.named[c.id] = path
+		switch {
+		case e.Action == "fail":
+			res.failed[c.id] = append(res.failed[c.id], path)
+		case e.Action == "pass" && c.role != "":
+			test, _, _ := strings.Cut(e.Test, "/")
+			res.show(c, e.Package+"."+test)
+			if c.door != "" {
+				res.show(claim{c.id, c.role, ""}, e.Package+"."+test)
+			}
+		}
+	}
+}
+
+func (res *results) show(c claim, name string) {
+	if !slices.Contains(res.passed[c], name) {
+		res.passed[c] = append(res.passed[c], name)
+	}
+}
+
+// names are the tests that show anything of the row, sorted.
+func (res *results) names(r *row) []string {
+	var names []string
+	for _, role := range r.roles {
+		names = append(names, res.passed[claim{r.id, role, ""}]...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// repeat is what the testing package appends to a path that was there before.
+var repeat = regexp.MustCompile(`#\d+$`)
+
+// claimsOf reads the IDs in a test's path, each with the role that follows it,
+// other IDs aside, and with the door after that. The role is empty where the
+// path ends before it.
+func claimsOf(test string) []claim {
+	path := strings.Split(test, "/")
+	for i := range path {
+		path[i] = repeat.ReplaceAllString(path[i], "")
+	}
+	var found []claim
+	for i, id := range path {
+		if !rowID.MatchString(id) {
+			continue
+		}
+		rest := path[i+1:]
+		for len(rest) > 0 && rowID.MatchString(rest[0]) {
+			rest = rest[1:]
+		}
+		c := claim{id: id}
+		if len(rest) > 0 && (rest[0] == "server" || rest[0] == "client") {
+			c.role = rest[0]
+			if len(rest) > 1 && slices.Contains(doors, rest[1]) {
+				c.door = rest[1]
+			}
+		}
+		found = append(found, c)
+	}
+	return found
+}
