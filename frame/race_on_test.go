@@ -1,0 +1,6 @@
+//go:build race
+
+package frame_test
+
+// underRace says that the race detector is on, which allocates.
+const underRace = true
