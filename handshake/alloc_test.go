@@ -47,11 +47,11 @@ func wantAllocs(t *testing.T, want float64, f func()) {
 
 func TestServerHandshakeAllocs(t *testing.T) {
 	in, out := []byte(browserRequest), make([]byte, 0, 512)
-	wantAllocs(t, 10, func() { serverHandshake(t, in, out[:0]) })
+	wantAllocs(t, 8, func() { serverHandshake(t, in, out[:0]) })
 }
 
 // TestCheckAllocs shows that reading the headers of an *http.Request allocates
-// for what is kept alone: a list of subprotocols, of extensions, of parameters,
+// for what is kept and nothing else: a list of subprotocols, of extensions, of parameters,
 // and what was agreed.
 func TestCheckAllocs(t *testing.T) {
 	hr, err := http.ReadRequest(bufio.NewReader(bytes.NewReader([]byte(browserRequest))))
@@ -59,7 +59,7 @@ func TestCheckAllocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := NewRequest(hr)
-	wantAllocs(t, 5, func() {
+	wantAllocs(t, 4, func() {
 		if err := CheckRequest(r); err != nil {
 			t.Fatal(err)
 		}

@@ -66,16 +66,11 @@ func checkTarget(r *Request) *Error {
 	if r.URL == nil {
 		r.URL, _ = url.ParseRequestURI(r.Target)
 	}
-	bad := badRequest(fieldRequestLine, badTarget)
-	switch {
-	case r.URL == nil || strings.IndexByte(r.Target, '#') >= 0:
-		return bad
-	case strings.HasPrefix(r.Target, "/"):
-		return nil
-	case hasPrefixFold(r.Target, "http://") || hasPrefixFold(r.Target, "https://"):
-		return nil
+	absolute := hasPrefixFold(r.Target, "http://") || hasPrefixFold(r.Target, "https://")
+	if r.URL == nil || strings.IndexByte(r.Target, '#') >= 0 || !absolute && !strings.HasPrefix(r.Target, "/") {
+		return badRequest(fieldRequestLine, badTarget)
 	}
-	return bad
+	return nil
 }
 
 // checkHost wants an authority (item 2) in the characters of RFC 3986 section

@@ -132,6 +132,9 @@ func (e *Error) AppendResponse(dst []byte) []byte {
 // equal input gives equal bytes. The handshake's own headers are spelled as
 // in RFC 6455.
 func appendFields(dst []byte, h http.Header) []byte {
+	if len(h) == 0 {
+		return dst
+	}
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, v := range h[name] {
 			if name == keyVersion {

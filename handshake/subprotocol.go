@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Why a list of subprotocols is refused.
@@ -21,6 +22,9 @@ const (
 // reason is empty if they are.
 func appendSubprotocols(list []string, line string) (_ []string, reason string) {
 	before := len(list)
+	if list == nil {
+		list = make([]string, 0, min(1+strings.Count(line, ","), MaxSubprotocols))
+	}
 	for e, rest, ok := nextElement(line); ok; e, rest, ok = nextElement(rest) {
 		switch {
 		case !isToken(e):
