@@ -118,22 +118,24 @@ func unfinished(p []byte) int {
 // ascii returns a number of bytes at the start of p that are ASCII: all of them where p is nothing else, as many as it
 // took to find out where it is not. It reads words of eight bytes, four at a time, and at the end the last eight bytes
 // once more instead of going on by single ones, which is where package utf8 spends most of its time on short texts.
+//
+// The loops say > and not >=, so that q never becomes an empty slice past the end of p, which would cost a check.
 func ascii(p []byte) int {
 	q := p
-	for len(q) >= 32 && (word(q)|word(q[8:])|word(q[16:])|word(q[24:]))&highBits == 0 {
+	for len(q) > 32 && (word(q)|word(q[8:])|word(q[16:])|word(q[24:]))&highBits == 0 {
 		q = q[32:]
 	}
-	for len(q) >= 8 && word(q)&highBits == 0 {
+	for len(q) > 8 && word(q)&highBits == 0 {
 		q = q[8:]
 	}
-	if len(q) < 8 && len(p) >= 8 {
+	if len(p) >= 8 && len(q) <= 8 {
 		if word(p[len(p)-8:])&highBits == 0 {
 			return len(p)
 		}
-	} else {
-		for len(q) > 0 && q[0] < 0x80 {
-			q = q[1:]
-		}
+		return len(p) - len(q)
+	}
+	for len(q) > 0 && q[0] < 0x80 {
+		q = q[1:]
 	}
 	return len(p) - len(q)
 }
