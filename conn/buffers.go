@@ -1,0 +1,105 @@
+package conn
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"math/bits"
+	"sync"
+)
+
+// readBufferSize is the size of the buffers that bytes are read into. They
+// are pooled and held only while there are bytes in them, so the size costs
+// memory per active connection, not per connection.
+const readBufferSize = 16 << 10
+
+var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+
+func getReadBuffer() []byte { return readBuffers.Get().(*[readBufferSize]byte)[:] }
+
+// putReadBuffer takes back a buffer of getReadBuffer, whole or cut.
+func putReadBuffer(b []byte) {
+	readBuffers.Put((*[readBufferSize]byte)(b[:readBufferSize]))
+}
+
+// Buffers of sending and of assembling come in powers of two.
+const (
+	minClass = 9  // 512 B
+	maxClass = 20 // 1 MiB; larger ones are left to the garbage collector
+)
+
+// block is a pooled slice: its header is kept with it, so that putting it back
+// does not allocate one.
+type block struct{ b []byte }
+
+var (
+	classes [maxClass + 1]sync.Pool // of *block, by the logarithm of the capacity
+	headers = sync.Pool{New: func() any { return new(block) }}
+)
+
+// class is the smallest one that holds n bytes.
+func class(n int) int {
+	return max(minClass, bits.Len(uint(max(n, 1)-1)))
+}
+
+// getBuffer returns an empty slice with room for n bytes.
+func getBuffer(n int) []byte {
+	k := class(n)
+	if k > maxClass {
+		return make([]byte, 0, n)
+	}
+	if x, _ := classes[k].Get().(*block); x != nil {
+		b := x.b
+		x.b = nil
+		headers.Put(x)
+		return b
+	}
+	return make([]byte, 0, 1<<k)
+}
+
+// putBuffer takes back what getBuffer returned, also where append moved it.
+func putBuffer(b []byte) {
+	k := bits.Len(uint(cap(b))) - 1 // rounded down: the class that it can serve
+	if k < minClass || k > maxClass {
+		return
+	}
+	x := headers.Get().(*block)
+	x.b = b[:0]
+	classes[k].Put(x)
+}
+
+// grow returns b with room for n bytes more, through the pool: what b held is
+// copied and b goes back.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	bigger := append(getBuffer(max(len(b)+n, 2*len(b))), b...)
+	if b != nil {
+		putBuffer(b)
+	}
+	return bigger
+}
+
+// keyBatch is a run of masking keys not used yet. RFC 6455 section 10.3 wants
+// each from a strong source of entropy; a read of crypto/rand for each would
+// cost more than the masking.
+type keyBatch struct {
+	b    [512]byte
+	next int
+}
+
+var keyBatches = sync.Pool{New: func() any { return &keyBatch{next: len(keyBatch{}.b)} }}
+
+// maskingKey returns a fresh key. No key is handed out twice: a batch belongs
+// to one goroutine at a time and only moves forward.
+func maskingKey() uint32 {
+	k := keyBatches.Get().(*keyBatch)
+	if k.next == len(k.b) {
+		_, _ = rand.Read(k.b[:]) // it does not fail (Go 1.24): it ends the program instead
+		k.next = 0
+	}
+	key := binary.LittleEndian.Uint32(k.b[k.next:])
+	k.next += 4
+	keyBatches.Put(k)
+	return key
+}

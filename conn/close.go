@@ -1,0 +1,321 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// Who closes.
+//
+// The closing handshake (RFC 6455 section 7) is frame.Lifecycle, moved on under
+// c.mu. The end of the transport is in three steps, each done once: the Close
+// frame leaves; the server ends its direction of TCP and both sides read the
+// rest away, so that no reset overtakes the Close frame (section 7.1.1); the
+// descriptor is closed. Whoever owns the read half does all three (linger); a
+// timer cuts them short after Config.CloseTimeout (abort).
+//
+// net's Close waits for every RawConn function to return, so that while Serve
+// runs inside one, others only shut the socket down, and Serve closes it when
+// it has left.
+type closing struct {
+	err    *CloseError   // how the connection ends, set once
+	done   chan struct{} // closed at the end; made when someone asks
+	freed  chan struct{} // gets a token when the read half becomes free while closing
+	timer  *time.Timer   // Config.CloseTimeout
+	ended  bool          // the transport is closed, or Serve will close it
+	inRaw  bool          // Serve is inside a RawConn function
+	failed bool          // this side failed the connection: it ends TCP first, whatever its role
+}
+
+// doneLocked is Done's channel.
+func (cl *closing) doneLocked() chan struct{} {
+	if cl.done == nil {
+		cl.done = make(chan struct{})
+	}
+	return cl.done
+}
+
+// Close closes the connection with the closing handshake of RFC 6455 section 7:
+// it sends what is queued and a Close frame with code and reason, waits for the
+// peer's Close frame and for the end of the transport, and returns nil when the
+// connection ended cleanly, else its *CloseError. Config.CloseTimeout bounds
+// all of it. Code 0 sends a Close frame without a code.
+//
+// It works with a concurrent reader, which then gets the *CloseError, and
+// without one: then Close reads. Messages of the peer that arrive after Close
+// was called are dropped, as a browser does. Within a callback of Serve, whose
+// goroutine alone could read the peer's answer, Close does not wait: it
+// returns nil at once and Done tells the end. Of several calls the first
+// counts, the others wait.
+//
+// A code that may not be sent, or a reason that is not UTF-8 or longer than
+// 123 bytes (frame.TruncateReason helps), is an error and changes nothing.
+func (c *Conn) Close(code CloseCode, reason string) error {
+	payload, err := frame.AppendClose(nil, code, reason)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.signal(frame.SendClose) == frame.SendCloseFrame {
+		c.queueClose(payload)
+	}
+	calling := c.rd.calling.Load()
+	done := c.cl.doneLocked()
+	if c.cl.freed == nil {
+		c.cl.freed = make(chan struct{}, 1)
+	}
+	freed := c.cl.freed
+	c.mu.Unlock()
+	if calling {
+		return nil
+	}
+	for {
+		if c.rd.take(readClosing) {
+			c.readToEnd()
+		}
+		select {
+		case <-done:
+			return c.cleanly()
+		case <-freed:
+		}
+	}
+}
+
+// cleanly is Close's result after the end.
+func (c *Conn) cleanly() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cl.err.Clean() {
+		return nil
+	}
+	return c.cl.err
+}
+
+// queueClose sends this side's first Close frame after what was queued before
+// it. A message that a MessageWriter has begun can't be finished any more; one
+// that a Write is sending is. Call with c.mu held.
+func (c *Conn) queueClose(payload []byte) {
+	w := &c.wr
+	c.startCloseTimer()
+	if w.err != nil {
+		go c.abort(errors.Unwrap(w.err))
+		return
+	}
+	if w.turn != nil && !w.turn.whole {
+		c.discard(errClosing)
+	}
+	if w.ahead() {
+		w.push(&entry{kind: entryClose, p: payload})
+		c.dispatch()
+		return
+	}
+	w.out = c.appendControl(w.out, frame.Close, payload)
+	c.flushSoon()
+}
+
+// CloseNow ends the connection without a closing handshake: the peer sees it
+// cut (1006). It does not block. After it, and after a connection that has
+// ended already, every call returns an error that is net.ErrClosed. It may be
+// called from any goroutine, also within callbacks.
+func (c *Conn) CloseNow() error {
+	c.abort(errClosedNow)
+	return nil
+}
+
+// startCloseTimer bounds the way from here to the end. Call with c.mu held.
+func (c *Conn) startCloseTimer() {
+	if d := c.cfg.closeTimeout(); d > 0 && c.cl.timer == nil {
+		c.cl.timer = time.AfterFunc(d, func() { c.abort(ErrCloseTimeout) })
+	}
+}
+
+// setErr records how the connection ends, unless that is known. Call with c.mu
+// held.
+func (c *Conn) setErr(e CloseError) {
+	if c.cl.err == nil {
+		c.cl.err = &e
+	}
+}
+
+// peerClosed takes the peer's Close frame (section 5.5.1): it answers, unless
+// this side closed first.
+func (c *Conn) peerClosed(payload []byte) {
+	code, reason, _ := frame.ParseClose(payload) // the decoder has checked it
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	action := c.signal(frame.ReceiveClose)
+	c.setErr(CloseError{Code: code, Reason: string(reason), Remote: action == frame.ReplyClose})
+	c.startCloseTimer()
+	if action != frame.ReplyClose {
+		return
+	}
+	// The answer repeats the code, not the reason, which may be anything.
+	if len(payload) > 2 {
+		payload = payload[:2]
+	}
+	c.discard(c.cl.err)
+	c.wr.out = c.appendControl(c.wr.out, frame.Close, payload)
+	c.flushSoon()
+}
+
+// failWith fails the connection (section 7.1.7): one Close frame with the code,
+// if none was sent, and the end. It is for this side's own reasons; a reader
+// that notices the end does the rest.
+func (c *Conn) failWith(code CloseCode, cause error) {
+	c.mu.Lock()
+	action := c.signal(frame.Fail)
+	if action == frame.None {
+		c.mu.Unlock()
+		return
+	}
+	c.cl.failed = true
+	c.setErr(CloseError{Code: CloseAbnormal, Err: cause})
+	c.startCloseTimer()
+	c.discard(c.cl.err)
+	if action == frame.SendAndShutdown && c.wr.err == nil {
+		payload, _ := frame.AppendClose(nil, code, "")
+		c.wr.out = c.appendControl(c.wr.out, frame.Close, payload)
+		c.flushSoon()
+	}
+	c.mu.Unlock()
+	if action == frame.Drop {
+		c.abort(cause)
+	} else if c.rd.take(readClosing) {
+		go c.linger()
+	}
+}
+
+// lost is the end of a connection whose transport ended without a Close frame.
+func (c *Conn) lost(cause error) {
+	if cause == io.EOF {
+		cause = io.ErrUnexpectedEOF
+	}
+	c.abort(cause)
+}
+
+// abort closes the transport at once. The first cause is how the connection
+// ended, unless the closing handshake was complete. Serve's RawConn function
+// is not waited for.
+func (c *Conn) abort(cause error) {
+	c.mu.Lock()
+	c.setErr(CloseError{Code: CloseAbnormal, Err: cause})
+	c.signal(frame.Lost)
+	c.mu.Unlock()
+	c.end(closeHard)
+}
+
+// linger ends an orderly closing. Its caller owns the read half, for good.
+func (c *Conn) linger() {
+	_ = c.flushAll()
+	c.mu.Lock()
+	c.signal(frame.CloseWritten)
+	first := c.cl.failed || c.role == frame.Server
+	c.mu.Unlock()
+	if first {
+		closeWrite(c.stream)
+	}
+	c.drain()
+	c.end(closeSoft)
+}
+
+// flushAll writes everything that is queued, or returns the error that ended
+// the writing.
+func (c *Conn) flushAll() error {
+	c.mu.Lock()
+	if c.wr.err != nil || c.cl.ended {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
+	e := newWaiter(entryFlush)
+	c.wr.push(e)
+	c.dispatch()
+	c.mu.Unlock()
+	return c.await(context.Background(), e)
+}
+
+// readToEnd reads until the closing handshake is over, dropping messages, and
+// ends the connection. Its caller owns the read half, for good.
+func (c *Conn) readToEnd() {
+	for {
+		_, err := c.advance() // messages are dropped by now
+		if err == nil {
+			err = c.fill(context.Background())
+		}
+		if err != nil {
+			c.finish()
+			return
+		}
+	}
+}
+
+// finish ends the connection after advance or fill returned a final error. Its
+// caller owns the read half, for good.
+func (c *Conn) finish() {
+	c.mu.Lock()
+	ended := c.cl.ended
+	c.mu.Unlock()
+	if !ended {
+		c.linger()
+	}
+}
+
+// drain reads the rest away until the peer ends its direction (section 7.1.1),
+// or the timer cuts it short.
+func (c *Conn) drain() {
+	c.rd.drop()
+	buf := getReadBuffer()
+	defer putReadBuffer(buf)
+	for {
+		if _, err := c.stream.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// closeSoft closes a transport whose peer has ended its direction too.
+func closeSoft(s stream) { _ = s.Close() }
+
+// end closes the transport, once, and lets everybody know.
+func (c *Conn) end(closeStream func(stream)) {
+	c.mu.Lock()
+	if c.cl.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.cl.ended = true
+	c.failWaiters(c.cl.err)
+	inRaw := c.cl.inRaw
+	c.mu.Unlock()
+	if inRaw {
+		c.raw.shutdown()
+		return
+	}
+	closeStream(c.stream)
+	c.ended()
+}
+
+// ended is the very end: timers stop, contexts are forgotten, Done is told.
+func (c *Conn) ended() {
+	c.keep.stop()
+	c.rd.watch.release()
+	c.wr.watch.release()
+	c.mu.Lock()
+	c.signal(frame.TransportClosed)
+	if c.cl.timer != nil {
+		c.cl.timer.Stop()
+	}
+	for _, p := range c.pings {
+		close(p.pong)
+	}
+	c.pings = nil
+	close(c.cl.doneLocked())
+	c.mu.Unlock()
+	if t := c.cfg.Trace; t != nil && t.Closed != nil {
+		t.Closed(c, c.cl.err)
+	}
+}

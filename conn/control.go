@@ -1,0 +1,115 @@
+package conn
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// control acts on a control frame of the peer (RFC 6455 section 5.5). Its error
+// is final: the peer's Close frame.
+func (c *Conn) control(ev frame.Event) error {
+	switch ev.Opcode {
+	case frame.Ping:
+		c.pong(ev.Data)
+	case frame.Pong:
+		c.ponged(ev.Data)
+	case frame.Close:
+		c.peerClosed(ev.Data)
+		return c.readError()
+	}
+	return nil
+}
+
+// canAnswer reports whether control frames may still be sent. Call with c.mu
+// held.
+func (c *Conn) canAnswer() bool { return c.lifecycle() == frame.Open && c.wr.err == nil }
+
+// pong queues the answer to a ping. All are answered, in order, up to
+// maxPongBytes that the transport does not take; of those beyond only the
+// latest is (section 5.5.3 allows it), so that a flood of pings costs no
+// memory.
+func (c *Conn) pong(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := &c.wr
+	if !c.canAnswer() {
+		return
+	}
+	c.rd.answered = true
+	if w.late != nil || w.outPongs+w.batch.pongs+len(payload) > maxPongBytes {
+		w.late = append(w.late[:0], payload...)
+		if w.late == nil {
+			w.late = []byte{}
+		}
+		return
+	}
+	w.out = c.appendControl(w.out, frame.Pong, payload)
+	w.outPongs += len(payload) + frame.MaxHeaderSize
+	w.urgent = w.urgent || w.owned // the owner sends it; else this reader does before it waits
+}
+
+// pingWait is a Ping that waits for its Pong.
+type pingWait struct {
+	payload [8]byte
+	pong    chan struct{} // closed at the end of the connection
+}
+
+// Ping sends a Ping frame and returns how long the peer took to answer it (RFC
+// 6455 section 5.5.2). Someone must be reading meanwhile, since the Pong is
+// found by the reader: Read, NextReader or Serve. If ctx ends first, Ping
+// returns its error, which says so where nobody read. It may be called
+// concurrently.
+func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
+	if ctx.Err() != nil {
+		return 0, contextError(ctx)
+	}
+	p := &pingWait{pong: make(chan struct{}, 1)}
+	_, _ = rand.Read(p.payload[:]) // a peer can't guess it and answer early
+	c.mu.Lock()
+	if err := c.mayWrite(); err != nil {
+		c.mu.Unlock()
+		return 0, err
+	}
+	c.pings = append(c.pings, p)
+	start := time.Now()
+	c.wr.out = c.appendControl(c.wr.out, frame.Ping, p.payload[:])
+	c.flushSoon()
+	c.mu.Unlock()
+	select {
+	case _, ok := <-p.pong:
+		if !ok {
+			return 0, c.readError()
+		}
+		return time.Since(start), nil
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	c.pings = slices.DeleteFunc(c.pings, func(q *pingWait) bool { return p == q })
+	c.mu.Unlock()
+	if c.rd.taken.Load() == uint32(readFree) {
+		return 0, fmt.Errorf("websocket: no pong came because no goroutine was reading the connection: %w", contextError(ctx))
+	}
+	return 0, contextError(ctx)
+}
+
+// ponged tells the Ping that this Pong answers. One that answers none is
+// ignored (section 5.5.3); one that answers a later Ping stands for all before
+// it.
+func (c *Conn) ponged(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.pings, func(p *pingWait) bool { return bytes.Equal(p.payload[:], payload) })
+	for _, p := range c.pings[:i+1] {
+		p.pong <- struct{}{}
+	}
+	c.pings = slices.Delete(c.pings, 0, i+1)
+	if len(c.pings) == 0 {
+		c.pings = nil
+	}
+}

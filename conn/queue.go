@@ -1,0 +1,383 @@
+package conn
+
+import (
+	"context"
+	"sync"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// Who writes.
+//
+// Two things are handed out, both in the order of asking. The wire belongs to
+// one goroutine at a time, its owner, which writes one batch of frames: what
+// lay encoded in out, then messages of the queue. The turn belongs to a message
+// of several frames from its first to its last; meanwhile other messages wait
+// in the queue while control frames pass through out.
+//
+//	Write ──────┐                    ┌─ out: encoded frames ─┐
+//	Append ─────┤ nothing is ahead ──┤  (control frames too) ├─ batch ─ transport
+//	Send ───────┘                    │                       │    by the owner
+//	   └─ something is ahead ────────┴─ queue: entries ──────┘
+//
+// A message is encoded (and, one day, compressed against the window) only when
+// it moves to out or to a batch, so that the order of encoding is the order on
+// the wire and a message that still waits can be withdrawn.
+//
+// All of this is guarded by Conn.mu, except the bytes of the batch, which are
+// the owner's.
+type writeHalf struct {
+	enc frame.Encoder
+
+	out      []byte // pooled
+	outPongs int    // bytes of pongs in out
+	late     []byte // payload of the latest pong beyond maxPongBytes; nil: none
+	urgent   bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
+
+	owned bool // the wire has an owner
+	batch batch
+
+	head, tail *entry
+	queued     int // bytes of the entries' own copies
+
+	turn     *MessageWriter // the message that has the turn
+	turnWait *entry         // its wait for the wire
+
+	err   error // the first error of the transport's write side
+	watch watch
+	timer writeTimer
+}
+
+// batch is what the owner of the wire writes.
+type batch struct {
+	buf     []byte // frames; pooled
+	vec     []byte // payload that follows buf: the owner's caller's, not copied
+	off     int    // how many bytes of buf and vec are out
+	pongs   int
+	entries *entry // of the messages in it, to be told when it is out
+}
+
+func (b *batch) rest() int { return len(b.buf) + len(b.vec) - b.off }
+
+// Sizes of batches, in bytes.
+const (
+	batchSize    = 64 << 10 // no further message is added to a batch of this size
+	vecMin       = 16 << 10 // a payload from here on is written from where it is, where that can be
+	maxPongBytes = 4 << 10  // of pongs in order that wait; beyond, only the latest is kept
+)
+
+// entryKind says what an entry of the queue is for.
+type entryKind uint8
+
+const (
+	entryMessage entryKind = iota // a message of one frame
+	entryTurn                     // a message of several asks for the turn
+	entryFlush                    // waits until everything ahead is out
+	entryClose                    // the Close frame of this side's Close
+)
+
+// entryState is how far an entry has come.
+type entryState uint8
+
+const (
+	entryWaiting entryState = iota // in the queue: can be withdrawn
+	entryGranted                   // has what it asked for: the turn, or the wire
+	entryTaken                     // in a batch
+	entryDone                      // out, or failed with err
+)
+
+// entry is one place in the queue.
+type entry struct {
+	next     *entry
+	kind     entryKind
+	state    entryState
+	t        MessageType
+	p        []byte
+	prepared *Prepared
+	writer   *MessageWriter // of an entryTurn
+	copied   bool           // p is the queue's own, pooled
+	wake     chan struct{}  // nil where nobody waits
+	err      error
+}
+
+var entries = sync.Pool{New: func() any { return &entry{wake: make(chan struct{}, 1)} }}
+
+// newWaiter returns an entry whose end somebody waits for.
+func newWaiter(kind entryKind) *entry {
+	e := entries.Get().(*entry)
+	e.kind = kind
+	return e
+}
+
+// free gives back an entry whose wake has been received and that no list holds.
+func (e *entry) free() { *e = entry{wake: e.wake}; entries.Put(e) }
+
+// tell moves e on and wakes its waiter.
+func (e *entry) tell(s entryState, err error) {
+	e.state, e.err = s, err
+	if e.wake != nil {
+		e.wake <- struct{}{} // never full: one token for each wait
+	}
+}
+
+// busy reports whether a message has to wait: for the wire, for its turn, or
+// for those that asked before.
+func (w *writeHalf) busy() bool { return w.owned || w.ahead() }
+
+// ahead reports whether a message may not go straight into out.
+func (w *writeHalf) ahead() bool { return w.head != nil || w.turn != nil }
+
+func (w *writeHalf) buffered() int {
+	return len(w.out) + w.queued + w.batch.rest() + len(w.late)
+}
+
+func (w *writeHalf) push(e *entry) {
+	if w.tail == nil {
+		w.head = e
+	} else {
+		w.tail.next = e
+	}
+	w.tail = e
+}
+
+func (w *writeHalf) pop() *entry {
+	e := w.head
+	w.head, e.next = e.next, nil
+	if w.head == nil {
+		w.tail = nil
+	}
+	return e
+}
+
+// remove takes an entry out of where it waits.
+func (w *writeHalf) remove(e *entry) {
+	if w.turnWait == e {
+		w.turnWait = nil
+		return
+	}
+	var prev *entry
+	for x := w.head; x != e; x = x.next {
+		if x == nil {
+			return
+		}
+		prev = x
+	}
+	switch {
+	case prev == nil:
+		w.pop()
+		return
+	case w.tail == e:
+		w.tail = prev
+	}
+	prev.next, e.next = e.next, nil
+}
+
+// dispatch hands out the turn and the wire to whoever is next. Call with c.mu
+// held after anything became free or was queued.
+func (c *Conn) dispatch() {
+	w := &c.wr
+	if w.turn == nil && w.head != nil && w.head.kind == entryTurn {
+		c.grantTurn()
+	}
+	if w.owned {
+		return
+	}
+	switch {
+	case w.turnWait != nil:
+		e := w.turnWait
+		w.turnWait, w.owned = nil, true
+		e.tell(entryGranted, nil)
+	case w.turn == nil && w.head != nil && w.head.wake != nil:
+		w.owned = true
+		w.head.tell(entryGranted, nil) // stays at the head until its goroutine gathers
+	case w.urgent || (w.turn == nil && w.head != nil):
+		w.owned = true
+		go c.flusher()
+	}
+}
+
+// grantTurn gives the turn to the entry at the head.
+func (c *Conn) grantTurn() {
+	e := c.wr.pop()
+	c.wr.turn = e.writer
+	e.tell(entryGranted, nil)
+}
+
+// gather fills the owner's batch: all of out, then messages of the queue as
+// far as they may go. Call with c.mu held, by the owner, with the batch empty.
+func (c *Conn) gather() {
+	c.gatherOut()
+	c.gatherQueue()
+}
+
+func (c *Conn) gatherOut() {
+	w := &c.wr
+	w.batch.buf, w.batch.pongs = w.out, w.outPongs
+	w.out, w.outPongs, w.urgent = nil, 0, false
+}
+
+func (c *Conn) gatherQueue() {
+	w := &c.wr
+	b := &w.batch
+	for w.turn == nil && w.head != nil && len(b.buf) < batchSize {
+		if w.head.kind == entryTurn {
+			c.grantTurn()
+			return
+		}
+		e := w.pop()
+		c.encode(b, e)
+		e.state = entryTaken
+		if e.copied {
+			w.queued -= len(e.p)
+			putBuffer(e.p)
+		}
+		e.p = nil
+		if e.wake != nil {
+			e.next, b.entries = b.entries, e
+		}
+	}
+}
+
+// gatherOwn fills the batch with out, then e, which is at the head of the
+// queue and whose goroutine owns the wire, then what may follow.
+func (c *Conn) gatherOwn(e *entry) span {
+	c.wr.pop()
+	c.gatherOut()
+	own := span{start: len(c.wr.batch.buf), end: len(c.wr.batch.buf), before: c.wr.enc}
+	if e.kind == entryMessage {
+		own = c.addOwn(e.t, e.p, e.prepared)
+	}
+	if c.wr.batch.vec == nil {
+		c.gatherQueue()
+	}
+	e.free()
+	return own
+}
+
+// encode appends what the entry stands for.
+func (c *Conn) encode(b *batch, e *entry) {
+	switch e.kind {
+	case entryMessage:
+		b.buf = c.appendMessage(b.buf, e.t, e.p, e.prepared)
+	case entryClose:
+		b.buf = c.appendControl(b.buf, frame.Close, e.p)
+	}
+}
+
+// settle ends the owner's batch, whose bytes are out, and tells its waiters.
+// Call with c.mu held.
+func (c *Conn) settle() {
+	w := &c.wr
+	b := w.batch
+	w.batch = batch{}
+	if b.buf != nil {
+		putBuffer(b.buf)
+	}
+	for e := b.entries; e != nil; {
+		next := e.next
+		e.next = nil
+		e.tell(entryDone, nil)
+		e = next
+	}
+	if w.late != nil && c.canAnswer() {
+		w.out = c.appendControl(w.out, frame.Pong, w.late)
+		w.outPongs += len(w.late)
+		w.urgent = true
+	}
+	w.late = nil
+}
+
+// release gives the wire back, and on. Call with c.mu held, by the owner, with
+// the batch settled.
+func (c *Conn) release() {
+	c.wr.owned = false
+	c.dispatch()
+}
+
+// flusher owns the wire for as long as there is something to write: a
+// transient goroutine for what callers left behind that do not wait.
+func (c *Conn) flusher() {
+	for {
+		c.mu.Lock()
+		if c.wr.batch.rest() == 0 {
+			c.settle()
+			c.gather()
+		}
+		if c.wr.batch.rest() == 0 {
+			c.settle() // entries without bytes
+			c.release()
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		n, err := c.transmit(context.Background())
+		if err != nil {
+			c.writeFailed(err)
+			return
+		}
+		c.mu.Lock()
+		c.wr.batch.off += n
+		c.mu.Unlock()
+	}
+}
+
+// discard empties the queue and tells its waiters err: nothing follows a Close
+// frame. What is in out and in the batch still leaves. Call with c.mu held.
+func (c *Conn) discard(err error) {
+	w := &c.wr
+	for w.head != nil {
+		e := w.pop()
+		if e.copied {
+			w.queued -= len(e.p)
+			putBuffer(e.p)
+		}
+		if e.state == entryGranted { // its goroutine has the wire and is about to see that its entry is gone
+			e.err = err
+			continue
+		}
+		e.tell(entryDone, err)
+	}
+	if w.turn != nil {
+		w.turn.lost = err
+		w.turn = nil
+	}
+	w.late = nil
+}
+
+// writeFailed ends the write side for good, gives the wire back and returns
+// the error that stays. It is the owner's last act.
+func (c *Conn) writeFailed(cause error) error {
+	c.mu.Lock()
+	w := &c.wr
+	if w.err == nil {
+		w.err = &CloseError{Code: CloseAbnormal, Err: cause}
+	}
+	err := c.writeError()
+	w.batch.buf, w.batch.vec, w.batch.off = nil, nil, 0 // not pooled: it may be half written
+	w.out, w.outPongs, w.urgent = nil, 0, false
+	w.owned = false
+	c.failWaiters(err)
+	c.mu.Unlock()
+	if cause == ErrWriteTimeout {
+		c.abort(cause)
+	}
+	return err
+}
+
+// failWaiters tells everybody who waits for the wire, the turn or a batch that
+// it is over. Call with c.mu held.
+func (c *Conn) failWaiters(err error) {
+	w := &c.wr
+	for e := w.batch.entries; e != nil; {
+		next := e.next
+		e.next = nil
+		e.tell(entryDone, err)
+		e = next
+	}
+	w.batch.entries = nil
+	if e := w.turnWait; e != nil {
+		w.turnWait = nil
+		e.tell(entryDone, err)
+	}
+	c.discard(err)
+}

@@ -1,0 +1,435 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// readHalf is the state of reading. It belongs to whoever has taken it; there
+// is one reader at a time. Everything that a reader has begun lies here and
+// not on its stack, so that a call that ends early loses nothing and the next
+// one goes on.
+type readHalf struct {
+	taken   atomic.Uint32 // a reader
+	calling atomic.Bool   // a callback of Serve runs
+
+	dec      frame.Decoder
+	buf      []byte // pooled; nil while nothing is unread
+	pos, end int    // the bytes of buf that are unread
+	first    [16]byte
+
+	msg      []byte // the message being put together, after base bytes of the caller's
+	base     int
+	typ      MessageType
+	data     []byte // the message that advance has completed; in buf or in msg
+	answered bool   // a pong was queued that should leave before the next message is delivered
+
+	open  *MessageReader // the message that is being read in pieces
+	watch watch
+}
+
+// reader says who has the read half.
+type reader uint32
+
+const (
+	readFree    reader = iota
+	readCall           // Read, ReadInto, NextReader or MessageReader.Read
+	readServe          // Serve
+	readClosing        // the end of the connection: never given back
+)
+
+// take makes the caller the reader, if there is none.
+func (r *readHalf) take(who reader) bool {
+	return r.taken.CompareAndSwap(uint32(readFree), uint32(who))
+}
+
+// early sets the bytes that arrived with the handshake before all others.
+func (r *readHalf) early(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	r.buf = make([]byte, 0, readBufferSize)
+	if len(b) <= readBufferSize {
+		r.buf = getReadBuffer()[:0]
+	}
+	r.buf = append(r.buf, b...)
+	r.end = len(b)
+}
+
+// drop lets go of the read buffer.
+func (r *readHalf) drop() {
+	if cap(r.buf) == readBufferSize {
+		putReadBuffer(r.buf)
+	}
+	r.buf, r.pos, r.end = nil, 0, 0
+}
+
+// Read returns the next message; the slice is the caller's. It waits for it
+// until ctx ends, which does not harm the connection: what has arrived of a
+// message is kept and the next call goes on with it.
+//
+// Control frames are handled meanwhile: pings are answered, the peer's Close
+// frame too, after which Read returns the *CloseError, as do all calls from
+// then on. A message that breaks a rule or a limit ends the connection with
+// the rule's close code; errors.As finds the *frame.Error.
+//
+// One goroutine reads at a time: another gets ErrConcurrentRead.
+func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
+	t, p, err := c.ReadInto(ctx, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if p == nil {
+		p = []byte{}
+	}
+	return t, p, nil
+}
+
+// ReadInto is Read that appends the message to buf and returns the longer
+// slice, as append does: a caller that passes buf[:0] again and again reads
+// without allocating. On an error it returns buf unchanged.
+func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, error) {
+	if err := c.beginRead(ctx, readCall); err != nil {
+		return 0, buf, err
+	}
+	r := &c.rd
+	if r.open != nil {
+		c.endRead(nil)
+		return 0, buf, ErrMessageOpen
+	}
+	kept := r.msg
+	r.msg, r.base = append(buf, kept...), len(buf)
+	err := c.nextMessage(ctx)
+	msg := r.msg
+	r.msg, r.base = nil, 0
+	if err != nil {
+		r.msg = append(kept[:0], msg[len(buf):]...) // what came stays with the connection
+		c.endRead(err)
+		return 0, buf, err
+	}
+	if len(msg) == len(buf) {
+		msg = append(msg, r.data...) // it lies in the read buffer still
+	}
+	r.data = nil
+	t := r.typ
+	c.endRead(nil)
+	return t, msg, nil
+}
+
+// beginRead takes the read half for a call under ctx.
+func (c *Conn) beginRead(ctx context.Context, who reader) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	if !c.rd.take(who) {
+		return c.refuseRead(ctx)
+	}
+	switch c.lifecycle() {
+	case frame.Open:
+		return nil
+	case frame.CloseSent:
+		// Close has been called and nobody reads: it does, to the end.
+		c.endRead(nil)
+		return c.awaitEnd(ctx)
+	}
+	c.endRead(nil)
+	return c.readError()
+}
+
+// refuseRead is the answer to a second reader.
+func (c *Conn) refuseRead(ctx context.Context) error {
+	switch c.lifecycle() {
+	case frame.Open:
+		return ErrConcurrentRead
+	case frame.CloseSent:
+		return c.awaitEnd(ctx)
+	}
+	return c.readError()
+}
+
+// readError is how the connection ends.
+func (c *Conn) readError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cl.err == nil {
+		return errClosing
+	}
+	return c.cl.err
+}
+
+// awaitEnd waits for the end that this side's Close is bringing about.
+func (c *Conn) awaitEnd(ctx context.Context) error {
+	select {
+	case <-c.Done():
+		return c.readError()
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+// endRead gives the read half back after a call that ended with err, or leaves
+// it to the end of the connection.
+func (c *Conn) endRead(err error) {
+	if err != nil && c.over(err) {
+		c.rd.taken.Store(uint32(readClosing))
+		go c.finish()
+		return
+	}
+	c.rd.taken.Store(uint32(readFree))
+	if c.lifecycle() == frame.Open {
+		return
+	}
+	c.mu.Lock()
+	if c.cl.freed != nil {
+		select {
+		case c.cl.freed <- struct{}{}:
+		default:
+		}
+	}
+	c.mu.Unlock()
+}
+
+// over reports whether err, which a reader met, is the connection's end rather
+// than the call's.
+func (c *Conn) over(err error) bool {
+	var end *CloseError
+	return errors.As(err, &end)
+}
+
+// nextMessage reads until rd.data holds a whole message.
+func (c *Conn) nextMessage(ctx context.Context) error {
+	for {
+		p, err := c.advance()
+		if err == nil && p == moreBytes {
+			p, err = c.more(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if p == wholeMessage {
+			if c.rd.answered {
+				c.flushRead()
+			}
+			return nil
+		}
+	}
+}
+
+// progress is how far advance came.
+type progress uint8
+
+const (
+	moreBytes    progress = iota // the peer has to send more
+	wholeMessage                 // rd.data holds a message
+)
+
+// advance acts on the bytes at hand until they are used up or a message is
+// complete: the read half as a function of what has arrived, which every way
+// of reading drives. Its error is final: the *CloseError.
+func (c *Conn) advance() (progress, error) {
+	r := &c.rd
+	if l := c.lifecycle(); l > frame.CloseSent {
+		return 0, c.readError()
+	}
+	r.dec.MaxMessage = c.limit.Load()
+	for {
+		ev, n, err := r.dec.Step(r.buf[r.pos:r.end])
+		if err != nil {
+			return 0, c.violated(err)
+		}
+		r.pos += n
+		switch ev.Kind {
+		case frame.NeedData:
+			return moreBytes, nil
+		case frame.Control:
+			if err := c.control(ev); err != nil {
+				return 0, err
+			}
+		default:
+			if c.collect(ev) {
+				return wholeMessage, nil
+			}
+		}
+	}
+}
+
+// collect takes a piece of a message and reports whether that is complete. A
+// message that lies in the read buffer in one piece is not copied.
+func (c *Conn) collect(ev frame.Event) bool {
+	r := &c.rd
+	if ev.Kind == frame.Start && ev.Opcode != frame.Continuation {
+		r.typ = MessageType(ev.Opcode)
+	}
+	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
+		r.msg = r.msg[:r.base]
+		return false
+	}
+	if r.open != nil {
+		return r.open.take(ev)
+	}
+	if ev.Fin && len(r.msg) == r.base {
+		r.data = ev.Data
+		return true
+	}
+	if len(ev.Data) > 0 {
+		r.msg = append(r.msg, ev.Data...)
+	}
+	if ev.Fin {
+		r.data = r.msg[r.base:]
+	}
+	return ev.Fin
+}
+
+// violated fails the connection because the peer broke a rule (section 7.1.7)
+// and returns how it ends.
+func (c *Conn) violated(err error) error {
+	code := CloseProtocolError
+	var rule *frame.Error
+	if errors.As(err, &rule) {
+		code = rule.Code()
+	}
+	c.failWith(code, err)
+	return c.readError()
+}
+
+// more gets more bytes: into the message itself where much of a frame is to
+// come, which may complete it, else into the read buffer.
+func (c *Conn) more(ctx context.Context) (progress, error) {
+	if c.rd.dec.Remaining() >= directMin {
+		return c.fillMessage(ctx)
+	}
+	return moreBytes, c.fill(ctx)
+}
+
+// Sizes of reading large frames, in bytes.
+const (
+	directMin = 4 << 10  // from here on payload is read into the message itself
+	directMax = 32 << 10 // what is allocated for a frame before its bytes have come
+)
+
+// fillMessage reads payload straight into the message.
+func (c *Conn) fillMessage(ctx context.Context) (progress, error) {
+	n, err := c.read(ctx, c.rd.space())
+	if err != nil {
+		return moreBytes, err
+	}
+	return c.tookDirect(n)
+}
+
+// space is where the payload of a large frame is read to: behind what there is
+// of the message. It grows with what has come, never by the announced length
+// alone.
+func (r *readHalf) space() []byte {
+	left := r.dec.Remaining()
+	if free := int64(cap(r.msg) - len(r.msg)); free < min(left, directMin) {
+		r.msg = slices.Grow(r.msg, int(min(left, int64(max(len(r.msg), directMax)))))
+	}
+	p := r.msg[len(r.msg):cap(r.msg)]
+	return p[:min(int64(len(p)), left)]
+}
+
+// tookDirect counts n bytes of payload that were read into the message.
+func (c *Conn) tookDirect(n int) (progress, error) {
+	r := &c.rd
+	if err := r.dec.Take(r.msg[len(r.msg) : len(r.msg)+n]); err != nil {
+		return moreBytes, c.violated(err)
+	}
+	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
+		r.msg = r.msg[:r.base]
+		return moreBytes, nil
+	}
+	r.msg = r.msg[:len(r.msg)+n]
+	if r.dec.InMessage() {
+		return moreBytes, nil
+	}
+	r.data = r.msg[r.base:]
+	return wholeMessage, nil
+}
+
+// fill waits for bytes and reads them into the read buffer, which is taken
+// from the pool only when there are some.
+func (c *Conn) fill(ctx context.Context) error {
+	r := &c.rd
+	r.drop()
+	if c.raw == nil && !r.dec.Between() {
+		// The rest of a frame is on its way: a buffer will not wait for long.
+		r.buf = getReadBuffer()
+		n, err := c.read(ctx, r.buf)
+		r.end = n
+		return err
+	}
+	n, err := c.read(ctx, nil)
+	if err == nil && c.raw == nil {
+		r.buf = getReadBuffer()
+		r.end = copy(r.buf, r.first[:n])
+	}
+	return err
+}
+
+// read waits for bytes under ctx and reads once into p. With p nil a raw
+// transport puts them into the read buffer, and another one the first few into
+// rd.first.
+func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
+	c.flushRead()
+	d := readDeadline{c}
+	if err := c.rd.watch.arm(ctx, d); err != nil {
+		return 0, err
+	}
+	c.keep.wait()
+	switch {
+	case c.raw != nil:
+		var buf []byte
+		buf, n, err = c.raw.read(p)
+		if p == nil {
+			c.rd.buf, c.rd.end = buf, n
+		}
+	case p != nil:
+		n, err = c.stream.Read(p)
+	default:
+		n, err = c.stream.Read(c.rd.first[:])
+	}
+	c.keep.waited()
+	interrupted := c.rd.watch.interrupted()
+	if ctx.Done() != nil {
+		c.rd.watch.disarm(d)
+	}
+	if n > 0 {
+		c.keep.alive()
+		return n, nil
+	}
+	return 0, c.readFailed(ctx, err, interrupted)
+}
+
+// readFailed tells the call's end from the connection's.
+func (c *Conn) readFailed(ctx context.Context, err error, interrupted bool) error {
+	switch {
+	case interrupted:
+		return contextError(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err // a deadline set through NetConn
+	case err == nil:
+		return nil // a Read of nothing: try again
+	case errors.Is(err, net.ErrClosed):
+		c.lost(net.ErrClosed)
+	default:
+		c.lost(err)
+	}
+	return c.readError()
+}
+
+// flushRead lets what was queued leave before a reader waits. It never blocks:
+// two peers that both wrote before they read would wait for ever.
+func (c *Conn) flushRead() {
+	c.rd.answered = false
+	c.mu.Lock()
+	if len(c.wr.out) > 0 {
+		c.flushSoon()
+	}
+	c.mu.Unlock()
+}

@@ -1,0 +1,166 @@
+package conn
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/rfc6455/ws/handshake"
+)
+
+// Events are the callbacks of Serve: the four events of a browser's WebSocket.
+// Nil ones are skipped. They are called one after another on one goroutine,
+// Open first and Close last, and may call every method of the Conn but the
+// reading ones; what they Append leaves when all that has arrived is handled. A
+// callback that blocks stops the reading of its connection, and its answers to
+// pings.
+//
+// One Events may serve any number of connections.
+type Events struct {
+	// Open is called first, with the request of the handshake where
+	// Upgrader.Handler serves, else nil.
+	Open func(c *Conn, r *handshake.Request)
+
+	// Message is called for each message. data is the connection's and valid
+	// until Message returns; it may be changed.
+	Message func(c *Conn, t MessageType, data []byte)
+
+	// Error is called before Close where the connection does not end with a
+	// closing handshake: the peer broke a rule, the transport was cut, a
+	// timeout passed, a callback panicked.
+	Error func(c *Conn, err error)
+
+	// Close is called last, when the transport is closed.
+	Close func(c *Conn, err *CloseError)
+}
+
+// Serve reads until the connection ends and calls the Events for what comes.
+// It returns the *CloseError with which the connection ended. If ctx ends
+// first it returns ctx's error, without calling Close: the connection is
+// unharmed and may be served or read again.
+//
+// A panic in a callback is recovered: Config.Trace.Panic gets it, and the
+// connection is failed with 1011.
+func (c *Conn) Serve(ctx context.Context, ev *Events) error { return c.serve(ctx, ev, nil) }
+
+// serve is Serve with the request that Open gets.
+func (c *Conn) serve(ctx context.Context, ev *Events, req *handshake.Request) error {
+	if err := c.beginRead(ctx, readServe); err != nil {
+		return err
+	}
+	if c.rd.open != nil {
+		c.endRead(nil)
+		return ErrMessageOpen
+	}
+	s := &server{c: c, ev: ev}
+	if ev.Open != nil {
+		s.call(func() { ev.Open(c, req) })
+	}
+	err := s.run(ctx)
+	if !c.over(err) {
+		c.endRead(nil)
+		return err
+	}
+	c.rd.taken.Store(uint32(readClosing))
+	c.finish()
+	<-c.Done()
+	end := c.cl.err // set for good
+	if ev.Error != nil && !end.Clean() {
+		s.call(func() { ev.Error(c, end) })
+	}
+	if ev.Close != nil {
+		s.call(func() { ev.Close(c, end) })
+	}
+	return end
+}
+
+// server is one run of Serve.
+type server struct {
+	c     *Conn
+	ev    *Events
+	ended error // why run ends
+}
+
+// run delivers messages until the connection or ctx ends.
+func (s *server) run(ctx context.Context) error {
+	c := s.c
+	if err := s.deliver(); err != nil {
+		return err
+	}
+	if c.raw != nil {
+		return s.runRaw(ctx)
+	}
+	for {
+		got, err := c.more(ctx)
+		if err == nil && got == wholeMessage {
+			s.message()
+		}
+		if err == nil {
+			err = s.deliver()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deliver calls Message for what is complete of the bytes at hand. Its error is
+// final.
+func (s *server) deliver() error {
+	for {
+		got, err := s.c.advance()
+		if err != nil || got == moreBytes {
+			return err
+		}
+		s.message()
+	}
+}
+
+// message calls Message for the message in rd.data.
+func (s *server) message() {
+	c := s.c
+	r := &c.rd
+	if r.answered {
+		c.flushRead()
+	}
+	c.keep.message()
+	if s.ev.Message != nil {
+		s.callMessage(r.typ, r.data)
+	}
+	if len(r.msg) > 0 {
+		putBuffer(r.msg)
+		r.msg = nil
+	}
+	r.data = nil
+}
+
+// callMessage is call for Message, without a closure per message.
+func (s *server) callMessage(t MessageType, p []byte) {
+	defer s.recovered()
+	s.c.rd.calling.Store(true)
+	s.ev.Message(s.c, t, p)
+	s.c.rd.calling.Store(false)
+}
+
+// call runs one callback.
+func (s *server) call(f func()) {
+	defer s.recovered()
+	s.c.rd.calling.Store(true)
+	f()
+	s.c.rd.calling.Store(false)
+}
+
+// recovered is deferred around a callback: a panic ends the connection, not
+// the program.
+func (s *server) recovered() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	c := s.c
+	c.rd.calling.Store(false)
+	if t := c.cfg.Trace; t != nil && t.Panic != nil {
+		t.Panic(c, v, debug.Stack())
+	}
+	c.failWith(CloseInternalError, fmt.Errorf("websocket: %w: %v", errPanicked, v))
+}

@@ -1,0 +1,118 @@
+//go:build unix
+
+package conn
+
+import "context"
+
+// runRaw is run for a socket: the whole loop lies inside one RawConn.Read,
+// whose function reads until nothing is left, delivers, and returns false to
+// wait. That saves the way through package net for each message, and the
+// goroutine waits there with a small stack and no buffer.
+func (s *server) runRaw(ctx context.Context) error {
+	c := s.c
+	d := readDeadline{c}
+	for {
+		if err := c.rd.watch.arm(ctx, d); err != nil {
+			return err
+		}
+		err := c.enterRaw(s.ready)
+		interrupted := c.rd.watch.interrupted()
+		if ctx.Done() != nil {
+			c.rd.watch.disarm(d)
+		}
+		switch {
+		case s.ended != nil:
+			return s.ended
+		case interrupted:
+			return contextError(ctx)
+		case err == nil:
+			return c.readError() // the socket was shut down while Serve was inside
+		}
+		if err := c.readFailed(ctx, err, false); c.over(err) {
+			return err
+		}
+	}
+}
+
+// enterRaw runs f inside RawConn.Read. While it is inside, end does not close
+// the descriptor but leaves that to here.
+func (c *Conn) enterRaw(f func(fd uintptr) bool) error {
+	c.mu.Lock()
+	if c.cl.ended {
+		c.mu.Unlock()
+		return nil
+	}
+	c.cl.inRaw = true
+	c.mu.Unlock()
+	c.keep.wait()
+	err := c.raw.rc.Read(f)
+	c.keep.waited()
+	c.mu.Lock()
+	c.cl.inRaw = false
+	owed := c.cl.ended
+	c.mu.Unlock()
+	if owed {
+		closeHard(c.stream)
+		c.ended()
+	}
+	return err
+}
+
+// ready is the function inside RawConn.Read: it returns false to wait for
+// readability, and true when Serve is over or interrupted.
+func (s *server) ready(fd uintptr) bool {
+	c := s.c
+	c.keep.waited()
+	for {
+		done, wait := s.readOnce(fd)
+		if wait {
+			c.flushRead()
+			c.keep.wait()
+			return false
+		}
+		if done || c.rd.watch.interrupted() {
+			return true
+		}
+	}
+}
+
+// readOnce reads once and delivers what has come. It reports whether Serve is
+// over, and whether there is nothing to read.
+func (s *server) readOnce(fd uintptr) (done, wait bool) {
+	c := s.c
+	r := &c.rd
+	var n int
+	var err error
+	large := r.dec.Remaining() >= directMin
+	if large {
+		n, err = readFD(fd, r.space())
+	} else {
+		if r.buf == nil {
+			r.buf = getReadBuffer()
+		}
+		n, err = readFD(fd, r.buf)
+	}
+	switch {
+	case err == errWouldBlock:
+		r.drop()
+		return false, true
+	case err != nil:
+		s.ended = c.readFailed(nil, err, false)
+		return true, false
+	}
+	c.keep.alive()
+	var got progress
+	if large {
+		got, err = c.tookDirect(n)
+	} else {
+		r.pos, r.end = 0, n
+	}
+	if err == nil && got == wholeMessage {
+		s.message()
+	}
+	if err == nil {
+		err = s.deliver()
+	}
+	s.ended = err
+	return err != nil, false
+}

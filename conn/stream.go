@@ -1,0 +1,155 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// Stream returns a net.Conn whose bytes travel in messages of type t: for
+// protocols that want a byte stream, such as SSH, and for net/rpc. The
+// boundaries of messages mean nothing to it. Its Read returns io.EOF after a
+// closing handshake with 1000 or 1001, its Close is Close(1000, ""), and its
+// deadlines harm the connection as little as contexts do. A message of the
+// other type is refused with 1003 (RFC 6455 section 7.4.1).
+//
+// ctx bounds all its calls. Its reads are the connection's one reader.
+func Stream(ctx context.Context, c *Conn, t MessageType) net.Conn {
+	return &streamConn{c: c, t: t, read: newLimit(ctx), write: newLimit(ctx)}
+}
+
+type streamConn struct {
+	c           *Conn
+	t           MessageType
+	read, write *limit
+
+	mu  sync.Mutex // one Read at a time
+	msg *MessageReader
+}
+
+// Read reads from the current message, or waits for the next one that has
+// bytes.
+func (s *streamConn) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx := s.read.context()
+	for len(p) > 0 {
+		if err := s.next(ctx); err != nil {
+			return 0, streamError(ctx, err)
+		}
+		n, err := s.msg.Read(p)
+		if err == io.EOF {
+			s.msg, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, streamError(ctx, err)
+		}
+	}
+	return 0, nil
+}
+
+// next makes msg the message to read from, under ctx.
+func (s *streamConn) next(ctx context.Context) error {
+	if s.msg != nil && s.msg.ctx == ctx {
+		return nil
+	}
+	if s.msg != nil && s.msg.ctx.Err() == nil {
+		s.msg.ctx = ctx
+		return nil
+	}
+	t, m, err := s.c.NextReader(ctx)
+	if err != nil {
+		return err
+	}
+	if t != s.t&^Uncompressed {
+		err := errors.New("websocket: the peer sent a " + t.String() + " message over a stream of the other type")
+		s.c.failWith(CloseUnsupportedData, err)
+		return s.c.readError()
+	}
+	s.msg = m
+	return nil
+}
+
+// Write sends p as one message.
+func (s *streamConn) Write(p []byte) (int, error) {
+	ctx := s.write.context()
+	if err := s.c.Write(ctx, s.t, p); err != nil {
+		return 0, streamError(ctx, err)
+	}
+	return len(p), nil
+}
+
+// streamError is err as a net.Conn has it.
+func streamError(ctx context.Context, err error) error {
+	var end *CloseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case errors.As(err, &end) && end.Clean() && (end.Code == CloseNormal || end.Code == CloseGoingAway):
+		return io.EOF
+	}
+	return err
+}
+
+func (s *streamConn) Close() error         { return s.c.Close(CloseNormal, "") }
+func (s *streamConn) LocalAddr() net.Addr  { return s.c.LocalAddr() }
+func (s *streamConn) RemoteAddr() net.Addr { return s.c.RemoteAddr() }
+
+func (s *streamConn) SetDeadline(t time.Time) error {
+	s.read.set(t)
+	s.write.set(t)
+	return nil
+}
+
+func (s *streamConn) SetReadDeadline(t time.Time) error  { s.read.set(t); return nil }
+func (s *streamConn) SetWriteDeadline(t time.Time) error { s.write.set(t); return nil }
+
+// limit is a deadline that can be moved while a call waits under it, as a
+// context: the same one until it has ended, then a new one.
+type limit struct {
+	parent context.Context
+
+	mu     sync.Mutex
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+func newLimit(parent context.Context) *limit {
+	l := &limit{parent: parent}
+	l.ctx, l.cancel = context.WithCancelCause(parent)
+	return l
+}
+
+func (l *limit) context() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ctx
+}
+
+func (l *limit) set(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	if errors.Is(context.Cause(l.ctx), os.ErrDeadlineExceeded) {
+		l.ctx, l.cancel = context.WithCancelCause(l.parent)
+	}
+	if t.IsZero() {
+		return
+	}
+	cancel := l.cancel
+	if d := time.Until(t); d > 0 {
+		l.timer = time.AfterFunc(d, func() { cancel(os.ErrDeadlineExceeded) })
+	} else {
+		cancel(os.ErrDeadlineExceeded)
+	}
+}

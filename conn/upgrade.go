@@ -1,0 +1,256 @@
+package conn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+	"github.com/rfc6455/ws/handshake"
+)
+
+// Upgrader is the server's side of the opening handshake (RFC 6455 section
+// 4.2). The zero value accepts any subprotocol-less client and, of browsers,
+// those whose page is of the same host; see handshake.Policy for the rules of
+// the fields that it shares. An Upgrader may be used concurrently and must not
+// be changed while it is in use.
+type Upgrader struct {
+	Config
+
+	// Origins lists the origins ("https://example.com") whose pages may
+	// connect, instead of the Host header's own; handshake.AnyOrigin: all.
+	Origins []string
+
+	// CheckOrigin replaces the rule for origins.
+	CheckOrigin func(r *handshake.Request) bool
+
+	// Subprotocols lists the subprotocols spoken, the preferred one first.
+	Subprotocols []string
+
+	// SelectSubprotocol replaces the rule for subprotocols.
+	SelectSubprotocol func(r *handshake.Request) (string, error)
+
+	// Check, if set, is called before anything else of the request is decided,
+	// for authentication, quotas and paths. A *handshake.Error refuses the
+	// handshake with its status; any other error with 500.
+	Check func(r *handshake.Request) error
+
+	// Header holds more headers for the response. Upgrade adds those that are
+	// set on its http.ResponseWriter.
+	Header http.Header
+
+	// HandshakeTimeout bounds the writing of the response, and in UpgradeNet
+	// all of the handshake. Default: 10 s; negative: no bound.
+	HandshakeTimeout time.Duration
+}
+
+const defaultHandshakeTimeout = 10 * time.Second
+
+func (u *Upgrader) timeout() time.Duration {
+	return setting(u.HandshakeTimeout, defaultHandshakeTimeout, 0)
+}
+
+var zeroUpgrader Upgrader
+
+// Upgrade is Upgrader.Upgrade with the zero Upgrader.
+func Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	return zeroUpgrader.Upgrade(w, r)
+}
+
+// Upgrade answers the opening handshake in r and takes the connection over
+// from net/http. Headers that are set on w go into the response. The server's
+// timeouts do not apply to the connection any more.
+//
+// On an error the refusal has been sent; it is a *handshake.Error where the
+// request was at fault.
+func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	c, _, err := u.upgrade(w, r)
+	return c, err
+}
+
+// Handler returns a handler that upgrades each request and serves ev on the
+// connection, on a goroutine of its own: the one of net/http, with its
+// buffers, ends.
+func (u *Upgrader) Handler(ev *Events) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, req, err := u.upgrade(w, r)
+		if err != nil {
+			return // the refusal has been sent
+		}
+		go func() { _ = c.serve(context.Background(), ev, req) }() // Close tells the end
+	})
+}
+
+func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (*Conn, *handshake.Request, error) {
+	req := handshake.NewRequest(r)
+	accepted, err := u.decide(req, w.Header())
+	if err != nil {
+		refuse(w, err)
+		return nil, nil, err
+	}
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is it HTTP/2, or a middleware's ResponseWriter without Unwrap?): %w", err)
+		refuse(w, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
+		return nil, nil, err
+	}
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what the client sent along with its request
+	c, err := u.accept(nc, req, &accepted, early)
+	if err != nil {
+		_ = nc.Close()
+		return nil, nil, err
+	}
+	return c, req, nil
+}
+
+// decide checks the request and settles what is agreed.
+func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake.Accepted, error) {
+	if err := handshake.CheckRequest(req); err != nil {
+		return handshake.Accepted{}, err
+	}
+	if u.Check != nil {
+		if err := u.Check(req); err != nil {
+			return handshake.Accepted{}, err
+		}
+	}
+	if len(u.Header) > 0 {
+		all := maps.Clone(u.Header)
+		maps.Copy(all, header)
+		header = all
+	}
+	return handshake.Respond(req, &handshake.Policy{
+		Origins: u.Origins, CheckOrigin: u.CheckOrigin,
+		Subprotocols: u.Subprotocols, SelectSubprotocol: u.SelectSubprotocol,
+		Header: header,
+	})
+}
+
+// accept sends the response and makes the connection.
+func (u *Upgrader) accept(nc net.Conn, req *handshake.Request, a *handshake.Accepted, early []byte) (*Conn, error) {
+	if err := nc.SetDeadline(time.Time{}); err != nil { // those of net/http
+		return nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	buf := getBuffer(512)
+	if req.ExpectsContinue() {
+		buf = append(buf, "HTTP/1.1 100 Continue\r\n\r\n"...)
+	}
+	buf = a.AppendResponse(buf, req)
+	err := u.writeResponse(nc, buf)
+	putBuffer(buf)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: handshake: the response could not be sent: %w", err)
+	}
+	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate, Early: early}
+	return newConn(nc, frame.Server, n, &u.Config), nil
+}
+
+func (u *Upgrader) writeResponse(nc net.Conn, p []byte) error {
+	if d := u.timeout(); d > 0 {
+		_ = nc.SetWriteDeadline(time.Now().Add(d))
+	}
+	if _, err := nc.Write(p); err != nil {
+		return err
+	}
+	return nc.SetWriteDeadline(time.Time{})
+}
+
+// refusal is the reply to a request that failed with err: a hook's own error
+// is not for the client's eyes.
+func refusal(err error) *handshake.Error {
+	var refused *handshake.Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return &handshake.Error{Status: http.StatusInternalServerError, Reason: "the server failed to handle the request"}
+}
+
+// refuse sends err as the reply through net/http.
+func refuse(w http.ResponseWriter, err error) {
+	e := refusal(err)
+	maps.Copy(w.Header(), e.Header())
+	w.WriteHeader(e.Status)
+	_, _ = w.Write([]byte(e.Body())) // nobody is left to tell
+}
+
+// UpgradeNet is Upgrade without net/http: it reads the request from nc, after
+// the bytes of it in early that the caller has read already, answers it, and
+// makes a connection of nc. It allocates less and holds less than Upgrade.
+//
+// ctx and HandshakeTimeout bound the handshake. On an error the refusal has
+// been sent and nc is closed.
+func (u *Upgrader) UpgradeNet(ctx context.Context, nc net.Conn, early []byte) (*Conn, *handshake.Request, error) {
+	if d := u.timeout(); d > 0 {
+		_ = nc.SetReadDeadline(time.Now().Add(d))
+	}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() { _ = nc.SetDeadline(aLongTimeAgo) })()
+	}
+	c, req, err := u.upgradeNet(nc, early)
+	if err != nil {
+		_ = nc.Close()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("websocket: handshake: %w", contextError(ctx))
+		}
+		return nil, nil, err
+	}
+	return c, req, nil
+}
+
+func (u *Upgrader) upgradeNet(nc net.Conn, early []byte) (*Conn, *handshake.Request, error) {
+	buf := append(getBuffer(max(len(early), pumpSize)), early...)
+	defer func() { putBuffer(buf) }()
+	var parser handshake.Parser
+	req, n, err := parser.Request(buf)
+	for n == 0 && err == nil {
+		buf = grow(buf, 1)
+		m, readErr := nc.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+m]
+		if m > 0 {
+			req, n, err = parser.Request(buf)
+		} else if readErr != nil {
+			return nil, nil, fmt.Errorf("websocket: handshake: the request did not arrive whole: %w", readErr)
+		}
+	}
+	var accepted handshake.Accepted
+	if err == nil {
+		req.RemoteAddr = nc.RemoteAddr().String()
+		if t, ok := nc.(*tls.Conn); ok {
+			state := t.ConnectionState()
+			req.TLS = &state
+		}
+		accepted, err = u.decide(req, nil)
+	}
+	if err != nil {
+		u.refuseNet(nc, err)
+		return nil, nil, err
+	}
+	c, err := u.accept(nc, req, &accepted, buf[n:])
+	return c, req, err
+}
+
+// refuseNet sends err as the reply and lets the peer read it: a socket that is
+// closed with unread bytes is reset, and the reply lost with it.
+func (u *Upgrader) refuseNet(nc net.Conn, err error) {
+	if u.writeResponse(nc, refusal(err).AppendResponse(nil)) != nil {
+		return
+	}
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = nc.SetReadDeadline(time.Now().Add(time.Second))
+	rest := getReadBuffer()
+	defer putReadBuffer(rest)
+	for drained := 0; drained < handshake.MaxHeaderBytes; {
+		n, err := nc.Read(rest)
+		if err != nil {
+			return
+		}
+		drained += n
+	}
+}

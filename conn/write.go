@@ -1,0 +1,379 @@
+package conn
+
+import (
+	"context"
+	"net"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// errClosing is what writes get between this side's Close and the end of the
+// connection.
+var errClosing error = closingError{}
+
+type closingError struct{}
+
+func (closingError) Error() string {
+	return "websocket: Close was called; no message may follow a Close frame (RFC 6455 section 5.5.1)"
+}
+func (closingError) Is(target error) bool { return target == net.ErrClosed }
+
+// Write sends one message and returns when the transport has taken it, in the
+// order of the calls. It may be called from any number of goroutines, which
+// share writes to the transport; p is the caller's again when it returns.
+//
+// If ctx ends before the message's first byte is out, the message is
+// withdrawn. After that the connection keeps what is left, within
+// Config.Queue, and finishes it; in both cases Write returns ctx's error and
+// the connection is unharmed. A message cut off beyond Config.Queue ends the
+// connection.
+//
+// Text must be valid UTF-8: else frame.ErrInvalidUTF8, and nothing is sent
+// (RFC 6455 section 5.6). After the end of the connection Write returns its
+// *CloseError, and after Close an error that is net.ErrClosed.
+func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
+	if err := checkMessage(t, p); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	if len(p) > c.cfg.fragmentSize() {
+		return c.writeLong(ctx, t, p)
+	}
+	return c.writeFrame(ctx, t, p, nil)
+}
+
+// checkMessage refuses what is no message.
+func checkMessage(t MessageType, p []byte) error {
+	switch t &^ Uncompressed {
+	case Binary:
+		return nil
+	case Text:
+		if !frame.ValidUTF8(p) {
+			return frame.ErrInvalidUTF8
+		}
+		return nil
+	}
+	return ErrMessageType
+}
+
+// writeFrame sends a message of one frame: p or what was prepared.
+func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared *Prepared) error {
+	w := &c.wr
+	c.mu.Lock()
+	if err := c.mayWrite(); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	c.keep.message()
+	if w.busy() || c.detached(ctx) {
+		e := newWaiter(entryMessage)
+		e.t, e.p, e.prepared = t, p, prepared
+		w.push(e)
+		c.dispatch()
+		c.mu.Unlock()
+		return c.await(ctx, e)
+	}
+	// The fast path: nobody is ahead, so the message leaves from here.
+	w.owned = true
+	c.gather()
+	own := c.addOwn(t, p, prepared)
+	c.mu.Unlock()
+	_, err := c.finishOwn(ctx, own)
+	return err
+}
+
+// detached reports whether a write under ctx must be done by another
+// goroutine: where the transport's writes can't be interrupted without
+// breaking it (crypto/tls keeps a write's timeout for good), the caller alone
+// stops waiting.
+func (c *Conn) detached(ctx context.Context) bool {
+	return c.raw == nil && ctx.Done() != nil
+}
+
+// mayWrite returns the error of a message that comes too late. Call with c.mu
+// held.
+func (c *Conn) mayWrite() error {
+	switch {
+	case c.cl.err != nil:
+		return c.cl.err
+	case c.wr.err != nil:
+		return c.wr.err
+	case c.lifecycle() != frame.Open:
+		return errClosing
+	}
+	return nil
+}
+
+// span is where the owner's own frame lies in its batch, until it is out, and
+// what its encoder was before, for taking it back.
+type span struct {
+	start, end int
+	before     frame.Encoder
+}
+
+// addOwn adds the message of the owner's caller to the batch. Call with c.mu
+// held.
+func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
+	b := &c.wr.batch
+	s := span{start: len(b.buf), before: c.wr.enc}
+	if c.raw != nil && c.role == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, p) {
+		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
+		b.vec = p
+	} else {
+		b.buf = c.appendMessage(b.buf, t, p, prepared)
+	}
+	s.end = b.rest()
+	return s
+}
+
+// finishOwn writes the batch of a caller that owns the wire, and gives the
+// wire on. It reports whether the caller's frame is on its way: also where ctx
+// ended and a flusher finishes it.
+func (c *Conn) finishOwn(ctx context.Context, own span) (taken bool, err error) {
+	n, err := c.transmit(ctx)
+	if err != nil && err != errInterrupted {
+		return true, c.writeFailed(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wr.batch.off += n
+	if err == errInterrupted {
+		return c.leave(own), contextError(ctx)
+	}
+	c.settle()
+	c.release()
+	return true, nil
+}
+
+// leave is the end of a write whose context has ended: a frame of which
+// nothing is out is taken back, the rest of the batch is left to a flusher. It
+// reports whether the frame stays. Call with c.mu held.
+func (c *Conn) leave(own span) (stays bool) {
+	b := &c.wr.batch
+	switch {
+	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !c.compressed():
+		if b.vec != nil {
+			b.vec, own.end = nil, len(b.buf)
+		}
+		b.buf = append(b.buf[:own.start], b.buf[own.end:]...)
+		c.wr.enc = own.before
+	case b.vec != nil: // the caller takes its bytes back
+		left := b.rest()
+		b.buf = append(b.buf[min(b.off, len(b.buf)):], b.vec[max(0, len(b.vec)-left):]...)
+		b.vec, b.off, stays = nil, 0, true
+	default:
+		stays = true
+	}
+	if b.rest() > c.cfg.queue() {
+		go c.abort(ErrQueueFull)
+	}
+	go c.flusher() // which fails where the connection was cut
+	return stays
+}
+
+// writeError is the error of the write side, nil while it works. Unlike
+// mayWrite it lets through what may still be sent after a Close frame's
+// sending was decided: nothing new, but what is queued. Call with c.mu held.
+func (c *Conn) writeError() error {
+	switch {
+	case c.wr.err != nil:
+		return c.wr.err
+	case c.cl.err != nil:
+		return c.cl.err
+	}
+	return nil
+}
+
+// await waits until e, which is in the queue, has left, or until ctx ends.
+func (c *Conn) await(ctx context.Context, e *entry) error {
+	for {
+		select {
+		case <-e.wake:
+		case <-ctx.Done():
+			return c.withdraw(ctx, e)
+		}
+		c.mu.Lock()
+		switch {
+		case e.state == entryDone:
+			err := e.err
+			e.free()
+			c.mu.Unlock()
+			return err
+		case e.err != nil: // the connection ended between the grant and now
+			err := e.err
+			c.release()
+			c.mu.Unlock()
+			return err
+		}
+		// The wire is ours, and e is at the head of the queue.
+		if c.detached(ctx) {
+			go c.flusher()
+			c.mu.Unlock()
+			continue
+		}
+		own := c.gatherOwn(e)
+		c.mu.Unlock()
+		_, err := c.finishOwn(ctx, own)
+		return err
+	}
+}
+
+// withdraw takes e back, whose ctx has ended, unless it is on its way or done.
+func (c *Conn) withdraw(ctx context.Context, e *entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e.state {
+	case entryWaiting:
+		c.wr.remove(e)
+		e.free()
+		c.dispatch()
+	case entryGranted:
+		<-e.wake
+		c.giveBack(e)
+		e.free()
+	case entryTaken:
+		// The batch that holds it tells it later, to nobody.
+	case entryDone:
+		<-e.wake
+		err := e.err
+		e.free()
+		return err
+	}
+	return contextError(ctx)
+}
+
+// giveBack returns what was granted to e and is not wanted any more. Call with
+// c.mu held.
+func (c *Conn) giveBack(e *entry) {
+	switch {
+	case e.kind != entryTurn:
+		c.wr.remove(e)
+		c.release()
+	case c.wr.turn == e.writer:
+		c.wr.turn = nil
+		c.dispatch()
+	}
+}
+
+// Append queues a copy of one message and returns: it leaves with the next
+// Write, Send or Flush, or when a reader of this connection is about to wait
+// for the peer. A handler that appends its answers and reads on sends all the
+// answers to one packet in one packet.
+//
+// It returns ErrQueueFull, and takes nothing, where more than Config.Queue
+// bytes would wait. Otherwise its errors are Write's. It never blocks and may
+// be called from any goroutine.
+func (c *Conn) Append(t MessageType, p []byte) error {
+	return c.enqueue(t, p, nil, later)
+}
+
+// Send queues a copy of one message that leaves at once, without waiting for
+// it: now as far as the transport takes it, the rest by a goroutine of the
+// connection's. Its errors are Append's. It never blocks and may be called
+// from any goroutine.
+func (c *Conn) Send(t MessageType, p []byte) error {
+	return c.enqueue(t, p, nil, atOnce)
+}
+
+// haste says when a queued message leaves.
+type haste uint8
+
+const (
+	later  haste = iota // with what leaves next
+	atOnce              // now, or as soon as the transport takes it
+)
+
+// enqueue is Append, Send and SendPrepared.
+func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) error {
+	if prepared == nil {
+		if err := checkMessage(t, p); err != nil {
+			return err
+		}
+	}
+	w := &c.wr
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.mayWrite(); err != nil {
+		return err
+	}
+	if w.buffered()+len(p)+prepared.size()+frame.MaxHeaderSize > c.cfg.queue() {
+		return ErrQueueFull
+	}
+	c.keep.message()
+	if w.ahead() {
+		own := append(getBuffer(len(p)), p...)
+		w.queued += len(own)
+		w.push(&entry{t: t, p: own, copied: true, prepared: prepared})
+		c.dispatch()
+		return nil
+	}
+	w.out = c.appendMessage(w.out, t, p, prepared)
+	if h == atOnce {
+		w.urgent = true
+		c.flushSoon()
+	}
+	return nil
+}
+
+// flushSoon lets what is queued leave without waiting for it: it tries once
+// where the transport can say that it is full, and leaves the rest to a
+// flusher. Call with c.mu held; it is released and taken again.
+func (c *Conn) flushSoon() {
+	w := &c.wr
+	if w.owned || w.err != nil {
+		w.urgent = len(w.out) > 0 // the owner looks again before it goes
+		return
+	}
+	if c.raw == nil || w.ahead() {
+		w.urgent = len(w.out) > 0
+		c.dispatch()
+		return
+	}
+	if len(w.out) == 0 {
+		return
+	}
+	w.owned = true
+	c.gather()
+	p := w.batch.buf
+	c.mu.Unlock()
+	n, err := c.raw.try(p)
+	if err != nil {
+		c.writeFailed(err)
+		c.mu.Lock()
+		return
+	}
+	c.mu.Lock()
+	w.batch.off += n
+	if w.batch.rest() > 0 {
+		go c.flusher()
+		return
+	}
+	c.settle()
+	c.release()
+}
+
+// Flush returns when everything that was queued before it is out. If ctx ends
+// first it returns ctx's error, and what is queued goes on leaving. It may be
+// called from any goroutine.
+func (c *Conn) Flush(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	c.mu.Lock()
+	if err := c.writeError(); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	if !c.wr.busy() && len(c.wr.out) == 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	c.wr.urgent = true
+	e := newWaiter(entryFlush)
+	c.wr.push(e)
+	c.dispatch()
+	c.mu.Unlock()
+	return c.await(ctx, e)
+}
