@@ -1,0 +1,104 @@
+# What a person does with this module, by name. `make help` lists the targets,
+# CONTRIBUTING.md says more. Tools run by `go run tool@version`, so that go.mod
+# requires none of them. Everything that is written goes below .cache, except
+# docs/api and docs/requirements.md.
+
+ADDR      ?= 127.0.0.1:8080
+TLS       ?=
+FUZZTIME  ?= 10s
+BENCH     ?= .
+COUNT     ?= 10
+PKG       ?= ./...
+BASE      ?=
+VULN      ?=
+QEMU      ?= $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(if $(shell command -v $(q)),$(q))) qemu-aarch64-static)
+
+GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BENCHSTAT   = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+##: to see it and to test it
+
+.PHONY: demo test race purego test-386 arm64 browser
+demo: ## serve the demo page on ADDR (127.0.0.1:8080); TLS=1 for https and wss
+	go run ./examples/demo -addr $(ADDR) $(if $(filter-out 0,$(TLS)),-tls)
+
+test: ## run every test of the module, in random order
+	go test -shuffle=on ./...
+
+race: ## run every test under the race detector
+	go test -race -shuffle=on ./...
+
+purego: ## run the tests without assembly
+	go test -tags purego $(PKG)
+
+test-386: ## run the tests as a 32-bit program
+	GOARCH=386 go test $(PKG)
+
+arm64: ## run the tests of mask and frame as an arm64 program, under qemu-user
+	GOARCH=arm64 go test -exec $(QEMU) ./mask ./frame
+
+browser: ## run the end-to-end tests in headless Chromium
+	cd examples/demo/e2e && go vet ./... && go test ./...
+
+##: to check a change
+
+.PHONY: check fmt vet static vuln layers api api-check requirements requirements-update cover
+check: fmt vet static layers api-check requirements vuln ## all of: fmt vet static layers api-check requirements vuln
+
+fmt: ## find files that gofumpt would change
+	@files=$$($(GOFUMPT) -l .) && if [ -n "$$files" ]; then \
+		echo "run $(GOFUMPT) -w on:"; echo "$$files"; exit 1; fi
+
+vet: ## vet, tests included, for every kind of machine
+	go vet ./...
+	go vet -tags purego ./...
+	GOARCH=386 go vet ./...
+	GOARCH=arm64 go vet ./...
+	GOOS=darwin GOARCH=arm64 go vet ./...
+	GOOS=windows go vet ./...
+
+static: ## staticcheck
+	$(STATICCHECK) ./...
+
+vuln: ## govulncheck; VULN=required fails where its database cannot be reached
+	@GOVULNCHECK="$(GOVULNCHECK)" VULN="$(VULN)" .ci/vuln
+
+layers: ## who may import whom, and what go.mod may say
+	go test ./conn -count=1 -run '^(TestLayers|TestLayerRules|TestDependencies|TestModule)$$'
+
+api: ## write docs/api, the exported API as text
+	@.ci/api write
+
+api-check: ## compare docs/api with the code
+	@.ci/api check
+
+requirements: ## hold docs/requirements.md against a run of the tests
+	@.ci/requirements
+
+requirements-update: ## as requirements, and write the tests' names into it
+	@.ci/requirements -update
+
+cover: ## coverage of each package by its own tests: mask, frame, handshake 100 %, conn 95 %
+	@.ci/cover mask=100 frame=100 handshake=100 conn=95
+
+##: to look deeper
+
+.PHONY: fuzz fuzz-long bench benchcmp
+fuzz: ## run each fuzz target for FUZZTIME (10s); PKG=./frame for one package
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKG)
+
+fuzz-long: ## run each fuzz target for ten minutes
+	@FUZZTIME=10m .ci/fuzz $(PKG)
+
+bench: ## run the benchmarks; BENCH=regexp and PKG=./mask choose
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+benchcmp: ## compare the benchmarks with those of BASE=ref, COUNT (10) runs each
+	@BENCHSTAT="$(BENCHSTAT)" BENCH='$(BENCH)' COUNT=$(COUNT) .ci/benchcmp "$(BASE)" $(PKG)
