@@ -47,7 +47,7 @@ var layers = []layer{
 	{dir: "conn/internal", never: "net context"},
 	{dir: "conn/internal/wstest", module: "frame"},
 	{dir: "autobahn", module: "frame"}, // a tester shares no state machine with what it tests
-	{dir: "autobahn/cmd", module: "autobahn conn frame"},
+	{dir: "autobahn/cmd", module: "autobahn conn frame handshake"},
 	{dir: "bench", module: "mask frame handshake conn conn/conntest"},
 	{dir: "examples", module: "conn handshake frame"},
 	{dir: "internal/requirements"},
