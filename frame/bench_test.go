@@ -10,7 +10,9 @@ import (
 )
 
 func BenchmarkParse(b *testing.B) {
-	for _, s := range []string{"81 05", "81 85 01 02 03 04", "81 fe 01 00 01 02 03 04", "82 ff 00 00 00 00 00 01 00 00 01 02 03 04"} {
+	for _, s := range []string{
+		"81 05", "81 85 01 02 03 04", "81 fe 01 00 01 02 03 04", "82 ff 00 00 00 00 00 01 00 00 01 02 03 04",
+	} {
 		in := unhex(s)
 		b.Run(fmt.Sprintf("%dB", len(in)), func(b *testing.B) {
 			b.ReportAllocs()
@@ -91,7 +93,8 @@ func BenchmarkAppendFrame(b *testing.B) {
 
 // BenchmarkUTF8 validates text in one piece, against unicode/utf8 in the same run.
 func BenchmarkUTF8(b *testing.B) {
-	for name, s := range map[string]string{"ascii": "0123456789abcdef", "latin": "Größe in Äther ", "cjk": "日本語の文字列"} {
+	texts := map[string]string{"ascii": "0123456789abcdef", "latin": "Größe in Äther ", "cjk": "日本語の文字列"}
+	for name, s := range texts {
 		for _, n := range []int{16, 128, 4 << 10} {
 			text := bytes.Repeat([]byte(s), n/len(s)+1)[:n]
 			for !utf8.Valid(text) {

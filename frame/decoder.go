@@ -275,7 +275,7 @@ func (d *Decoder) admit(first byte) *Error {
 	}
 	d.total += d.length
 	d.fragments++
-	f := d.flags &^ finFrame
+	f := d.flags // of an earlier frame, so without finFrame: the message would have ended
 	if d.frame != Continuation {
 		d.open = d.frame
 		f = 0

@@ -18,6 +18,7 @@ func other(r frame.Role) frame.Role { return frame.Client - r }
 
 func TestDecoderEvents(t *testing.T) {
 	d := frame.Decoder{Role: frame.Client, AllowRSV1: true}
+	const start, chunk = frame.Start, frame.Chunk
 	in := unhex("41 05 68 65 6c 6c 6f 89 01 78 80 06 20 77")
 	for i, want := range []struct {
 		ev       frame.Event
@@ -26,12 +27,12 @@ func TestDecoderEvents(t *testing.T) {
 		message  bool
 		boundary bool
 	}{
-		{frame.Event{Kind: frame.Start, Opcode: frame.Text, Compressed: true, Length: 5, Data: []byte("hello")}, 7, 0, true, true},
+		{frame.Event{Kind: start, Opcode: 1, Compressed: true, Length: 5, Data: []byte("hello")}, 7, 0, true, true},
 		{frame.Event{Kind: frame.Control, Opcode: frame.Ping, Length: 1, Data: []byte("x")}, 3, 0, true, true},
-		{frame.Event{Kind: frame.Start, Compressed: true, Length: 6, Data: []byte(" w")}, 4, 4, true, false},
+		{frame.Event{Kind: start, Compressed: true, Length: 6, Data: []byte(" w")}, 4, 4, true, false},
 		{frame.Event{}, 0, 4, true, false},
-		{frame.Event{Kind: frame.Chunk, Opcode: frame.Text, Compressed: true, Length: 6, Data: []byte("orl")}, 3, 1, true, false},
-		{frame.Event{Kind: frame.Chunk, Opcode: frame.Text, Fin: true, Compressed: true, Length: 6, Data: []byte("d")}, 1, 0, false, true},
+		{frame.Event{Kind: chunk, Opcode: 1, Compressed: true, Length: 6, Data: []byte("orl")}, 3, 1, true, false},
+		{frame.Event{Kind: chunk, Opcode: 1, Fin: true, Compressed: true, Length: 6, Data: []byte("d")}, 1, 0, false, true},
 	} {
 		if i == 4 {
 			in = []byte("orl")
@@ -99,8 +100,16 @@ func TestDecoderRemainingInControl(t *testing.T) {
 	if err := d.Take([]byte("b")); err == nil {
 		t.Fatal("Take inside a control frame: no error")
 	}
+	if err := d.Take(nil); err != nil {
+		t.Fatalf("Take of nothing inside a control frame: %v", err)
+	}
 	if ev, _, err = d.Step([]byte("b")); string(ev.Data) != "ab" || err != nil {
 		t.Fatalf("%+v, %v", ev, err)
+	}
+	// The memory that held the pieces is let go: the next control frame is read where it stands.
+	in := unhex("89 01 63")
+	if ev, _, err = d.Step(in); err != nil || &ev.Data[0] != &in[2] {
+		t.Fatalf("%+v, %v: not in the input", ev, err)
 	}
 }
 
@@ -202,12 +211,15 @@ func TestManyFragments(t *testing.T) {
 }
 
 func TestDecoderClosed(t *testing.T) {
-	t.Run("CL-5.5-10", func(t *testing.T) {
+	t.Run("bytes of CL-5.5-10", func(t *testing.T) {
 		for _, role := range bothRoles {
 			t.Run(role.String(), func(t *testing.T) {
 				d := frame.Decoder{Role: role}
 				if feed(t, &d, wire(role, "88 00 k"), singleBytes); !d.Closed() || !d.Between() {
 					t.Fatal("not closed after a Close frame")
+				}
+				if err := d.Take(nil); err != nil || !d.Closed() {
+					t.Fatalf("Take of nothing after Close: %v, closed %v", err, d.Closed())
 				}
 				ev, n, err := d.Step(unhex("ff ff ff"))
 				if ev.Kind != frame.NeedData || n != 3 || err != nil || d.Take([]byte("x")) == nil {
@@ -220,7 +232,7 @@ func TestDecoderClosed(t *testing.T) {
 
 // After an error nothing is delivered, whatever comes (RFC 6455 section 7.1.7).
 func TestDecoderDead(t *testing.T) {
-	t.Run("CL-7.1-20", func(t *testing.T) {
+	t.Run("bytes of CL-7.1-20", func(t *testing.T) {
 		for _, role := range bothRoles {
 			t.Run(role.String(), func(t *testing.T) {
 				d := frame.Decoder{Role: role}

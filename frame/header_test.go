@@ -18,7 +18,7 @@ var headers = []struct {
 	{"82 7f 00 00 00 00 00 01 00 00", frame.Header{Opcode: frame.Binary, Fin: true, Length: 65536}},
 	{"00 ff 7f ff ff ff ff ff ff ff 37 fa 21 3d", frame.Header{Length: 1<<63 - 1, Masked: true, Key: 0x3d21fa37}},
 	{"88 80 00 00 00 00", frame.Header{Opcode: frame.Close, Fin: true, Masked: true}},
-	{"c1 85 01 02 03 04", frame.Header{Opcode: frame.Text, Fin: true, RSV: frame.RSV1, Length: 5, Masked: true, Key: 0x04030201}},
+	{"c1 85 01 02 03 04", frame.Header{Opcode: 1, Fin: true, RSV: frame.RSV1, Length: 5, Masked: true, Key: 0x04030201}},
 	{"2f 00", frame.Header{Opcode: 15, RSV: frame.RSV2}},
 	{"13 00", frame.Header{Opcode: 3, RSV: frame.RSV3}},
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// Stories of a connection: signals, the actions they ask for, and the states that result.
+// Stories of a connection: signals, the actions they ask for, and the states that result. The requirements that they are
+// taken from are for package conn to show, over a transport.
 func TestLifecycle(t *testing.T) {
 	type move struct {
 		in     frame.Signal
@@ -38,7 +39,9 @@ func TestLifecycle(t *testing.T) {
 			end,
 		}},
 		{"CL-5.5-14", "both at once", true, []move{
-			we, {frame.SendClose, frame.None, frame.CloseSent}, {frame.ReceiveClose, frame.Shutdown, frame.Closing},
+			we,
+			{frame.SendClose, frame.None, frame.CloseSent},
+			{frame.ReceiveClose, frame.Shutdown, frame.Closing},
 			written(frame.Closing), end,
 		}},
 		{"CL-5.5-13", "the server does not close TCP", true, []move{
@@ -46,8 +49,12 @@ func TestLifecycle(t *testing.T) {
 		}},
 		{"CL-7.1-15", "no answer", false, []move{we, {frame.Timeout, frame.Drop, frame.Failed}, end}},
 		{"CL-7.1-19", "closed stays closed", true, []move{
-			we, {frame.ReceiveClose, frame.Shutdown, frame.Closing}, {frame.Lost, frame.Drop, frame.Closing}, end,
-			{frame.SendClose, frame.None, frame.Closed}, {frame.Lost, frame.None, frame.Closed},
+			we,
+			{frame.ReceiveClose, frame.Shutdown, frame.Closing},
+			{frame.Lost, frame.Drop, frame.Closing},
+			end,
+			{frame.SendClose, frame.None, frame.Closed},
+			{frame.Lost, frame.None, frame.Closed},
 		}},
 		{"CL-7.1-20", "a rule is broken", false, []move{
 			{frame.Fail, frame.SendAndShutdown, frame.Failed},
@@ -61,7 +68,7 @@ func TestLifecycle(t *testing.T) {
 		{"CL-7.1-21", "a rule is broken after our Close", false, []move{we, {frame.Fail, frame.Drop, frame.Failed}, end}},
 		{"CL-7.2-22", "cut", false, []move{{frame.Lost, frame.Drop, frame.Failed}, end}},
 	} {
-		every(t, c.id, func(t *testing.T) {
+		t.Run(c.name+", as for "+c.id, func(t *testing.T) {
 			var s frame.Lifecycle
 			clean := false
 			for i, m := range c.moves {
@@ -70,11 +77,11 @@ func TestLifecycle(t *testing.T) {
 				}
 				var a frame.Action
 				if s, a = frame.Next(s, m.in); s != m.state || a != m.action {
-					t.Fatalf("%s, move %d: %v, action %d, want %v, %d", c.name, i, s, a, m.state, m.action)
+					t.Fatalf("move %d: %v, action %d, want %v, %d", i, s, a, m.state, m.action)
 				}
 			}
 			if clean != c.clean {
-				t.Errorf("%s: clean %v", c.name, clean)
+				t.Errorf("clean %v", clean)
 			}
 		})
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// rule is one row of docs/requirements.md as far as it can be seen in the bytes that a peer sends.
+// rule is one row of docs/requirements.md as far as it can be seen in the bytes that a peer sends. Where a row asks for
+// more than that, an answer for example, its name says "bytes of" and the row is for package conn to show.
 type rule struct {
 	id    string
 	roles string // of this endpoint: S, C or B for both
@@ -252,7 +253,7 @@ func messageRules() []rule {
 		{"RX-5.4-08", "B", []ruleCase{{
 			name: "after a ping", input: "01 01 k 61|89 00 k|82", want: []string{ping("")}, err: frame.ErrExpectedContinuation,
 		}}},
-		{"RX-6.2-12", "B", []ruleCase{
+		{"bytes of RX-6.2-12", "B", []ruleCase{
 			{name: "text", input: "81 00 k", want: []string{text("")}},
 			{name: "binary", input: "82 00 k|82 00 k", want: []string{binary(""), binary("")}},
 		}},
@@ -260,7 +261,7 @@ func messageRules() []rule {
 			{name: "one frame", input: "82 02 k ff fe", want: []string{binary("\xff\xfe")}},
 			{name: "ends as if inside a code point", input: "82 01 k f4|81 01 k 61", want: []string{binary("\xf4"), text("a")}},
 		}},
-		{"PD-6-03", "B", []ruleCase{{
+		{"bytes of PD-6-03", "B", []ruleCase{{
 			name: "mixed", input: "c1 01 k 00|81 01 k 61|c2 01 k 00", limit: deflate,
 			want: []string{"compressed " + text("\x00"), text("a"), "compressed " + binary("\x00")},
 		}}},
@@ -276,11 +277,11 @@ func messageRules() []rule {
 			{name: "ping", input: "c9", err: frame.ErrReservedBits, limit: deflate},
 			{name: "close", input: "c8", err: frame.ErrReservedBits, limit: deflate},
 		}},
-		{"PD-6-17", "B", []ruleCase{{
+		{"bytes of PD-6-17", "B", []ruleCase{{
 			name: "ping within", input: "41 03 k f2 48 cd|89 00 k|80 04 k c9 c9 07 00", limit: deflate,
 			want: []string{ping(""), "compressed " + text("\xf2\x48\xcd\xc9\xc9\x07\x00")},
 		}}},
-		{"PD-6-25", "B", []ruleCase{{
+		{"bytes of PD-6-25", "B", []ruleCase{{
 			name: "empty first frame", input: "41 00 k|80 07 k f2 48 cd c9 c9 07 00", limit: deflate,
 			want: []string{"compressed " + text("\xf2\x48\xcd\xc9\xc9\x07\x00")},
 		}}},
@@ -302,17 +303,17 @@ func controlRules() []rule {
 			{name: "pong", input: "0a", err: frame.ErrControlFragmented},
 			{name: "within a message", input: "01 00 k|09", err: frame.ErrControlFragmented},
 		}},
-		{"RX-5.5-03", "B", []ruleCase{
+		{"bytes of RX-5.5-03", "B", []ruleCase{
 			{name: "empty", input: "89 00 k", want: []string{ping("")}},
 			{name: "hello", input: "89 0d k" + hexOf("Hello, world!"), want: []string{ping("Hello, world!")}},
 			{name: "binary", input: "89 08 k 00 ff fe fd fc fb 00 ff", want: []string{ping("\x00\xff\xfe\xfd\xfc\xfb\x00\xff")}},
 			{name: "125", input: "89 7d k" + strings.Repeat("fe", 125), want: []string{ping(strings.Repeat("\xfe", 125))}},
 		}},
-		{"RX-5.5-04", "B", []ruleCase{{
+		{"bytes of RX-5.5-04", "B", []ruleCase{{
 			name: "ten in order", input: "89 01 k 30|89 01 k 31|89 01 k 32|89 01 k 33|89 01 k 34|89 01 k 35",
 			want: []string{ping("0"), ping("1"), ping("2"), ping("3"), ping("4"), ping("5")},
 		}}},
-		{"RX-5.5-05", "B", []ruleCase{{
+		{"bytes of RX-5.5-05", "B", []ruleCase{{
 			name: "unsolicited pong", input: "8a 00 k|8a 01 k 78|81 01 k 61", want: []string{pong(""), pong("x"), text("a")},
 		}}},
 		{"RX-5.5-10", "B", []ruleCase{
@@ -320,7 +321,7 @@ func controlRules() []rule {
 			{name: "pong", input: "ca", err: frame.ErrReservedBits, limit: deflate},
 			{name: "close", input: "c8", err: frame.ErrReservedBits, limit: deflate},
 		}},
-		{"CL-5.5-03", "B", []ruleCase{{name: "empty", input: "88 00 k", want: []string{closing("")}}}},
+		{"bytes of CL-5.5-03", "B", []ruleCase{{name: "empty", input: "88 00 k", want: []string{closing("")}}}},
 		{"CL-5.5-04", "B", []ruleCase{{name: "one byte", input: "88 01 k 61", err: frame.ErrShortClose}}},
 		{"CL-5.5-08", "B", []ruleCase{
 			{
@@ -329,7 +330,7 @@ func controlRules() []rule {
 			},
 			{name: "reason of 124", input: "88 7e", err: frame.ErrControlTooLong},
 		}},
-		{"CL-5.5-10", "B", []ruleCase{
+		{"bytes of CL-5.5-10", "B", []ruleCase{
 			{
 				name: "data, ping, close and continuation after close",
 				input: "88 02 k 03 e8|81 02 k 68 69|89 00 k|88 00 k|80 01 k 61|" +
@@ -338,11 +339,11 @@ func controlRules() []rule {
 			},
 			{name: "close within a message", input: "01 01 k 61|88 00 k|80 01 k 62", want: []string{closing("")}},
 		}},
-		{"CL-7.1-18", "B", []ruleCase{{
+		{"bytes of CL-7.1-18", "B", []ruleCase{{
 			name: "reason", input: "88 05 k 03 e9 62 79 65", want: []string{closing("\x03\xe9bye")},
 		}}},
 		{"CL-7.4-05", "B", closeCodes(frame.ErrCloseCode, 0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535)},
-		{"CL-7.4-25", "B", closeCodes(nil, 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999)},
+		{"bytes of CL-7.4-25", "B", closeCodes(nil, 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999)},
 		{"CL-7.4-26", "B", closeCodes(nil, 1012, 1013, 1014)},
 		{"CL-8.1-07", "B", []ruleCase{{
 			name:  "surrogate in the reason",
@@ -458,6 +459,10 @@ func limitRules() []rule {
 				input: "02 01 k 61|89 03 k 61 62 63|89 00 k|80 01 k 62", want: []string{ping("abc"), ping(""), binary("ab")},
 			},
 			{name: "three fragments", input: "01 00 k|00 00 k|80 00 k", want: []string{text("")}, limit: three},
+			{
+				name: "each message for itself, fragments", input: "01 00 k|80 00 k|01 00 k|00 00 k|80 00 k",
+				want: []string{text(""), text("")}, limit: three,
+			},
 			{name: "four fragments", input: "01 00 k|00 00 k|00 00 k|80 00 k", err: frame.ErrTooManyFragments, limit: three},
 		}},
 		{"LM-10.4-02", "B", []ruleCase{
