@@ -11,7 +11,7 @@ COUNT     ?= 10
 PKG       ?= ./...
 BASE      ?=
 VULN      ?=
-QEMU      ?= $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(if $(shell command -v $(q)),$(q))) qemu-aarch64-static)
+QEMU      ?= $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(if $(shell command -v $(q) 2>/dev/null;),$(q))) qemu-aarch64-static)
 
 GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
