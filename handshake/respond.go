@@ -20,6 +20,11 @@ type Policy struct {
 	// CheckOrigin replaces that rule if it is set.
 	CheckOrigin func(r *Request) bool
 
+	// Authorize, if it is set, is asked once the origin has been accepted. An
+	// [*Error] refuses the handshake, such as one with status 401 and
+	// WWW-Authenticate in Extra (RFC 6455 section 10.5).
+	Authorize func(r *Request) error
+
 	// Subprotocols lists the subprotocols spoken, the server's order of
 	// preference deciding. If the client offers none of them the handshake
 	// succeeds without one; a browser that asked for one then fails by itself.
@@ -46,11 +51,11 @@ type Accepted struct {
 }
 
 // Respond decides on a request that [CheckRequest] has accepted: origin,
-// subprotocol, extensions (RFC 6455 section 4.2.2).
+// authorization, subprotocol, extensions (RFC 6455 section 4.2.2).
 //
-// A refusal is an [*Error]: 403 for the origin, or what the hook chose. Any
-// other error is a mistake in p, or the hook's own: answer 500 and log it. A nil
-// p means the zero Policy.
+// A refusal is an [*Error]: 403 for the origin, or what a hook chose. Any other
+// error is a mistake in p, or a hook's own: answer 500 and log it. A nil p means
+// the zero Policy.
 func Respond(r *Request, p *Policy) (Accepted, error) {
 	if p == nil {
 		p = new(Policy)
@@ -60,6 +65,11 @@ func Respond(r *Request, p *Policy) (Accepted, error) {
 	}
 	if e := checkOrigin(r, p); e != nil {
 		return Accepted{}, e
+	}
+	if p.Authorize != nil {
+		if err := p.Authorize(r); err != nil {
+			return Accepted{}, err
+		}
 	}
 	subprotocol, err := selectSubprotocol(r, p)
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 // ASCII percent-encoded as UTF-8, no fragment. The error never repeats user
 // information.
 //
-// The mapping of a host to its A-label knows lower case and nothing more of
-// Unicode's tables. Where more would be needed the error says to write the
-// A-label, "xn--...", itself.
+// The mapping of a host to its A-label knows lower case and nothing more of what
+// IDNA asks for. For a host in letters that would need more the error says to
+// write its A-labels, "xn--...", instead.
 func ParseURL(raw string) (*url.URL, error) {
 	// "Fragment identifiers are meaningless in the context of WebSocket URIs and
 	// MUST NOT be used on these URIs": section 3.
@@ -31,13 +31,7 @@ func ParseURL(raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err // The rest of it is the URL, with the password in it.
-		}
-		return nil, errors.New("websocket: the URL is invalid: " + err.Error())
-	}
-	if u.Scheme != "ws" && u.Scheme != "wss" {
-		return nil, errors.New("websocket: the URL must begin with ws:// or wss://")
+		return nil, parseError(raw, err)
 	}
 	if err := normalizeHost(u); err != nil {
 		return nil, err
@@ -50,6 +44,16 @@ func ParseURL(raw string) (*url.URL, error) {
 		return nil, err
 	}
 	return u, nil
+}
+
+// parseError tells what url.Parse said, without the URL, and without anything
+// where a password may have been mistaken for something else.
+func parseError(raw string, err error) error {
+	text := "websocket: the URL is invalid"
+	if e := (*url.Error)(nil); errors.As(err, &e) && strings.IndexByte(raw, '@') < 0 {
+		text += ": " + e.Err.Error()
+	}
+	return errors.New(text)
 }
 
 // isSecure reports whether u is a wss URL.
@@ -97,7 +101,7 @@ func toASCII(host string) (string, error) {
 	}
 	_, rest, _ := strings.Cut(buf.String(), "\r\nHost: ")
 	ascii, _, _ := strings.Cut(rest, "\r\n")
-	for label := range strings.SplitSeq(ascii, ".") {
+	for label := range strings.SplitSeq(strings.TrimSuffix(ascii, "."), ".") {
 		if !isToken(label) || len(label) > 63 {
 			return "", errHost
 		}
@@ -115,46 +119,39 @@ func isASCII(s string) bool {
 	return true
 }
 
-// mapsToLower reports whether IDNA maps c, beyond ASCII, to its lower case and no
-// further (RFC 5892, UTS 46): letters, digits and marks, except what normalizes
-// to something else.
+// mapsToLower reports whether IDNA maps c, beyond ASCII, to its lower case and to
+// nothing else, whatever stands next to it.
 func mapsToLower(c rune) bool {
-	if !unicode.In(c, unicode.L, unicode.Nd, unicode.M) || unicode.Is(compatibility, c) {
+	if !unicode.Is(plainScripts, c) || !unicode.In(c, unicode.L, unicode.M) {
 		return false
 	}
 	low := unicode.ToLower(c)
 	return low == c || unicode.ToUpper(low) == c
 }
 
-// compatibility holds the blocks of letters and marks that normalization would
-// replace: a guard and not a table of Unicode's.
-var compatibility = &unicode.RangeTable{
+// plainScripts holds the parts of Unicode in which UTS 46 maps letters to lower
+// case alone, and in which normalization neither replaces nor composes nor
+// reorders anything. It covers most names that are registered; what it leaves out
+// would need tables that the standard library does not have.
+var plainScripts = &unicode.RangeTable{
 	R16: []unicode.Range16{
-		{0x00aa, 0x00ba, 0x10}, // ordinal indicators
-		{0x0132, 0x0133, 1},    // ligature ij
-		{0x013f, 0x0140, 1},    // l with middle dot
-		{0x0149, 0x0149, 1},    // n preceded by apostrophe
-		{0x017f, 0x017f, 1},    // long s
-		{0x01c4, 0x01cc, 1},    // digraphs
-		{0x01f1, 0x01f3, 1},    // digraphs
-		{0x02b0, 0x02ff, 1},    // modifier letters
-		{0x0300, 0x036f, 1},    // combining marks: write the composed letter
-		{0x1100, 0x11ff, 1},    // Hangul jamo: write the syllable
-		{0x1d2c, 0x1d6a, 1},    // phonetic modifiers
-		{0x1e9a, 0x1e9e, 1},    // a with right half ring to capital sharp s
-		{0x1f00, 0x1fff, 1},    // Greek extended
-		{0x2071, 0x214f, 1},    // superscripts, letterlike symbols
-		{0x3131, 0x318e, 1},    // Hangul compatibility jamo
-		{0xf900, 0xfaff, 1},    // CJK compatibility ideographs
-		{0xfb00, 0xfdff, 1},    // presentation forms
-		{0xfe70, 0xfeff, 1},    // presentation forms
-		{0xff00, 0xffef, 1},    // half width and full width forms
+		{0x00c0, 0x00d6, 1}, {0x00d8, 0x00f6, 1}, {0x00f8, 0x0131, 1}, // Latin
+		{0x0134, 0x013e, 1}, {0x0141, 0x0148, 1}, {0x014a, 0x017e, 1},
+		{0x0218, 0x021b, 1},                                           // Romanian
+		{0x0386, 0x03ce, 1},                                           // Greek
+		{0x0400, 0x0481, 1}, {0x048a, 0x04bf, 1}, {0x04c1, 0x052f, 1}, // Cyrillic
+		{0x0531, 0x0586, 1},                      // Armenian
+		{0x05d0, 0x05ea, 1},                      // Hebrew
+		{0x0620, 0x064a, 1}, {0x0679, 0x06d3, 1}, // Arabic
+		{0x0904, 0x0939, 1}, {0x093d, 0x0950, 1}, // Devanagari
+		{0x0e01, 0x0e32, 1}, {0x0e40, 0x0e46, 1}, // Thai
+		{0x10d0, 0x10fa, 1},                      // Georgian
+		{0x1ea0, 0x1ef9, 1},                      // Vietnamese
+		{0x3041, 0x3096, 1}, {0x30a1, 0x30fe, 1}, // Kana
+		{0x3400, 0x9fff, 1}, // Han
+		{0xac00, 0xd7a3, 1}, // Hangul
 	},
-	R32: []unicode.Range32{
-		{0x1d400, 0x1d7ff, 1}, // mathematical letters
-		{0x1ee00, 0x1eeff, 1}, // mathematical letters
-		{0x2f800, 0x2fa1f, 1}, // CJK compatibility ideographs
-	},
+	R32: []unicode.Range32{{0x20000, 0x2a6df, 1}}, // Han
 }
 
 // escapeQuery percent-encodes what a query may not hold as it is. It fails on a %
