@@ -1,0 +1,52 @@
+//go:build !purego
+
+package mask
+
+// What the CPUID instruction reports, by leaf and register, and the parts of the processor's state that the
+// operating system must have said in XCR0 that it saves (Intel SDM volume 1, sections 14.3, 14.7 and 15.2).
+const (
+	leafFeatures = 1
+	osxsave      = 1 << 27 // leaf 1, ECX: XGETBV may be used
+	avx          = 1 << 28 // leaf 1, ECX
+
+	leafExtended = 7
+	avx2         = 1 << 5  // leaf 7, EBX
+	avx512f      = 1 << 16 // leaf 7, EBX
+	avx512vbmi2  = 1 << 6  // leaf 7, ECX
+
+	stateYMM = 1<<1 | 1<<2     // XCR0: XMM, YMM
+	stateZMM = stateYMM | 7<<5 // XCR0: and the mask registers and both parts of ZMM
+)
+
+// best returns the highest level of this processor.
+func best() level { return detect(cpuid, xgetbv) }
+
+// detect returns the highest level of the processor that the two instructions describe. Leaves beyond the highest
+// one, which leaf 0 gives, hold nothing of use, and XGETBV is an invalid instruction without OSXSAVE.
+func detect(cpuid func(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32), xgetbv func() uint32) level {
+	highest, _, _, _ := cpuid(0, 0)
+	if highest < leafExtended {
+		return levelGeneric
+	}
+	_, _, features, _ := cpuid(leafFeatures, 0)
+	if features&osxsave == 0 || features&avx == 0 {
+		return levelGeneric
+	}
+	state := xgetbv()
+	_, ebx, ecx, _ := cpuid(leafExtended, 0)
+	switch {
+	case state&stateYMM != stateYMM || ebx&avx2 == 0:
+		return levelGeneric
+	case state&stateZMM != stateZMM || ebx&avx512f == 0 || ecx&avx512vbmi2 == 0:
+		// The kernel needs AVX512F alone. VBMI2 came with Ice Lake and Zen 4 and tells them from processors that
+		// lower the clock of everything else on the core while 512-bit registers are in use.
+		return levelVector
+	}
+	return levelWide
+}
+
+// cpuid executes CPUID with EAX = leaf and ECX = subleaf.
+func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
+
+// xgetbv returns the low half of XCR0. It may be called if CPUID reports OSXSAVE.
+func xgetbv() uint32
