@@ -231,7 +231,7 @@ func (c *Conn) flushAll() error {
 		c.mu.Unlock()
 		return net.ErrClosed
 	}
-	e := newWaiter(entryFlush)
+	e := c.wr.newWaiter(entryFlush)
 	c.wr.push(e)
 	c.dispatch()
 	c.mu.Unlock()

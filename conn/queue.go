@@ -2,7 +2,6 @@ package conn
 
 import (
 	"context"
-	"sync"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -39,6 +38,8 @@ type writeHalf struct {
 
 	head, tail *entry
 	queued     int // bytes of the entries' own copies
+	spare      *entry
+	spares     int
 
 	turn     *MessageWriter // the message that has the turn
 	turnWait *entry         // its wait for the wire
@@ -100,17 +101,33 @@ type entry struct {
 	err      error
 }
 
-var entries = sync.Pool{New: func() any { return &entry{wake: make(chan struct{}, 1)} }}
+// maxSpares bounds the entries that are kept for the next waits. They are the
+// connection's own: a channel of a sync.Pool could come from another
+// testing/synctest bubble.
+const maxSpares = 4
 
-// newWaiter returns an entry whose end somebody waits for.
-func newWaiter(kind entryKind) *entry {
-	e := entries.Get().(*entry)
+// newWaiter returns an entry whose end somebody waits for. Call with c.mu held.
+func (w *writeHalf) newWaiter(kind entryKind) *entry {
+	e := w.spare
+	if e == nil {
+		return &entry{kind: kind, wake: make(chan struct{}, 1)}
+	}
+	w.spare, e.next = e.next, nil
+	w.spares--
 	e.kind = kind
 	return e
 }
 
 // free gives back an entry whose wake has been received and that no list holds.
-func (e *entry) free() { *e = entry{wake: e.wake}; entries.Put(e) }
+// Call with c.mu held.
+func (w *writeHalf) free(e *entry) {
+	if w.spares == maxSpares {
+		return
+	}
+	*e = entry{wake: e.wake, next: w.spare}
+	w.spare = e
+	w.spares++
+}
 
 // tell moves e on and wakes its waiter.
 func (e *entry) tell(s entryState, err error) {
@@ -250,7 +267,7 @@ func (c *Conn) gatherOwn(e *entry) span {
 	if c.wr.batch.vec == nil {
 		c.gatherQueue()
 	}
-	e.free()
+	c.wr.free(e)
 	return own
 }
 

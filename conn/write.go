@@ -68,7 +68,7 @@ func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared
 	}
 	c.keep.message()
 	if w.busy() || c.detached(ctx) {
-		e := newWaiter(entryMessage)
+		e := c.wr.newWaiter(entryMessage)
 		e.t, e.p, e.prepared = t, p, prepared
 		w.push(e)
 		c.dispatch()
@@ -198,7 +198,7 @@ func (c *Conn) await(ctx context.Context, e *entry) error {
 		switch {
 		case e.state == entryDone:
 			err := e.err
-			e.free()
+			c.wr.free(e)
 			c.mu.Unlock()
 			return err
 		case e.err != nil: // the connection ended between the grant and now
@@ -227,18 +227,18 @@ func (c *Conn) withdraw(ctx context.Context, e *entry) error {
 	switch e.state {
 	case entryWaiting:
 		c.wr.remove(e)
-		e.free()
+		c.wr.free(e)
 		c.dispatch()
 	case entryGranted:
 		<-e.wake
 		c.giveBack(e)
-		e.free()
+		c.wr.free(e)
 	case entryTaken:
 		// The batch that holds it tells it later, to nobody.
 	case entryDone:
 		<-e.wake
 		err := e.err
-		e.free()
+		c.wr.free(e)
 		return err
 	}
 	return contextError(ctx)
@@ -371,7 +371,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 		return nil
 	}
 	c.wr.urgent = true
-	e := newWaiter(entryFlush)
+	e := c.wr.newWaiter(entryFlush)
 	c.wr.push(e)
 	c.dispatch()
 	c.mu.Unlock()

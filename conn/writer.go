@@ -53,19 +53,26 @@ func (c *Conn) takeTurn(m *MessageWriter) error {
 		c.mu.Unlock()
 		return nil
 	}
-	e := newWaiter(entryTurn)
+	e := c.wr.newWaiter(entryTurn)
 	e.writer = m
 	c.wr.push(e)
 	c.dispatch()
 	c.mu.Unlock()
 	select {
 	case <-e.wake:
-		err := e.err
-		e.free()
-		return err
+		return c.told(e)
 	case <-m.ctx.Done():
 		return c.withdraw(m.ctx, e)
 	}
+}
+
+// told is the end of the wait for e.
+func (c *Conn) told(e *entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := e.err
+	c.wr.free(e)
+	return err
 }
 
 // Write adds p to the message. It keeps up to Config.FragmentSize bytes and
@@ -204,7 +211,7 @@ func (m *MessageWriter) takeWire() (beside *entry, err error) {
 		w.owned = true
 		return nil, nil
 	}
-	e := newWaiter(entryMessage)
+	e := c.wr.newWaiter(entryMessage)
 	w.turnWait = e
 	c.dispatch()
 	c.mu.Unlock()
@@ -218,18 +225,18 @@ func (m *MessageWriter) takeWire() (beside *entry, err error) {
 	}
 	if e.state == entryDone {
 		err := e.err
-		e.free()
+		c.wr.free(e)
 		return nil, err
 	}
 	if m.lost != nil { // a Close frame went out between the grant and now
-		e.free()
+		c.wr.free(e)
 		c.release()
 		return nil, m.lost
 	}
 	if c.detached(m.ctx) {
 		return e, nil
 	}
-	e.free()
+	c.wr.free(e)
 	return nil, nil
 }
 
@@ -237,9 +244,7 @@ func (m *MessageWriter) takeWire() (beside *entry, err error) {
 func (m *MessageWriter) waitBeside(e *entry) error {
 	select {
 	case <-e.wake:
-		err := e.err
-		e.free()
-		return err
+		return m.c.told(e)
 	case <-m.ctx.Done():
 		return m.c.withdraw(m.ctx, e)
 	}

@@ -75,7 +75,7 @@ func echo(ctx context.Context, d *ws.Dialer, u string) error {
 		}
 		buf = p
 		if err := c.Write(ctx, t, p); err != nil {
-			return nil
+			return c.CloseNow()
 		}
 	}
 }
