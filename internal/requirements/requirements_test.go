@@ -102,7 +102,7 @@ func TestUpdate(t *testing.T) {
 	if after != want {
 		t.Errorf("document:\n%swant:\n%s", after, want)
 	}
-	if ok || !strings.Contains(out, "RX-2/client passed") || !strings.Contains(out, `note: RX-3 is "later: RFC 1"`) {
+	if ok || !strings.Contains(out, "RX-2/client passed") || !strings.Contains(out, "yet tests name them: RX-3\n") {
 		t.Errorf("ok %t, printed\n%s", ok, out)
 	}
 	if !strings.Contains(out, "3 rows: 1 shown, 0 n/a, 1 later, 1 lacking") {
