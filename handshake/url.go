@@ -65,7 +65,7 @@ func normalizeHost(u *url.URL) error {
 	if err != nil {
 		return err
 	}
-	if strings.IndexByte(host, ':') >= 0 {
+	if strings.IndexByte(host, ':') >= 0 && u.Host[0] == '[' {
 		host = "[" + host + "]"
 	}
 	if port := u.Port(); port != "" {
@@ -82,12 +82,18 @@ func normalizeHost(u *url.URL) error {
 // errHost is returned for a host that has no A-label as far as we can tell.
 var errHost = errors.New("websocket: the URL's host cannot be turned into its ASCII form: write its A-labels (xn--...) instead")
 
+// maxName is the length of the longest domain name (RFC 1035 section 2.3.4).
+const maxName = 253
+
 // toASCII returns a host name in ASCII (RFC 6455 section 11.1.1, RFC 3490). It
 // has net/http write a request into memory, which is the one way in which the
 // standard library shows its Punycode.
 func toASCII(host string) (string, error) {
 	if isASCII(host) {
 		return host, nil
+	}
+	if utf8.RuneCountInString(host) > maxName { // Punycode takes quadratic time.
+		return "", errHost
 	}
 	for _, c := range host {
 		if c >= utf8.RuneSelf && !mapsToLower(c) {
@@ -191,6 +197,8 @@ func checkURL(u *url.URL) error {
 		return errors.New("websocket: the URL must begin with ws:// or wss://")
 	case u.Hostname() == "":
 		return errors.New("websocket: the URL has no host")
+	case u.Host[0] != '[' && strings.IndexByte(u.Hostname(), ':') >= 0:
+		return errors.New("websocket: the URL's host has colons: write an IPv6 address in brackets")
 	case u.Fragment != "" || u.Opaque != "":
 		return errors.New("websocket: the URL must be ws://host/path without a fragment: use ParseURL")
 	case !consistsOf(hostHeader(u), &hostBytes):

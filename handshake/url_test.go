@@ -83,15 +83,19 @@ var badURLs = []struct{ id, raw, say string }{
 	{"UR-3-05", "ws://h\\a/", "invalid"},
 	{"UR-3-05", `ws://h"/`, "character"},
 	{"UR-3-05", "ws://[::1/", "invalid"},
+	{"UR-3-06", "ws://::1/", "brackets"},
+	{"UR-3-06", "ws://::1:80/", "brackets"},
+	{"UR-3-06", "ws://::", "no host"},
 	{"UR-3-08", "ws://b\xfc/", "UTF-8"},
 	{"UR-3-08", "ws://i❤.example/", "A-label"},
-	{"UR-3-08", "ws://ｂü.example/", "A-label"},                // full width: normalizes to b
-	{"UR-3-08", "ws://bu\u0308cher.example/", "A-label"},      // composes to ü
-	{"UR-3-08", "ws://İ.example/", "A-label"},                 // its lower case is two letters
-	{"UR-3-08", "ws://ü.xn--a-\u00fc/", "A-label"},            // no A-label
-	{"UR-3-08", "ws://ü..example/", "A-label"},                // empty label
-	{"UR-3-08", "ws://ü\"/", "A-label"},                       // no host at all
-	{"UR-3-08", "ws://" + strings.Repeat("ü", 64), "A-label"}, // longer than a label
+	{"UR-3-08", "ws://ｂü.example/", "A-label"},                         // full width: normalizes to b
+	{"UR-3-08", "ws://bu\u0308cher.example/", "A-label"},               // composes to ü
+	{"UR-3-08", "ws://İ.example/", "A-label"},                          // its lower case is two letters
+	{"UR-3-08", "ws://ü.xn--a-\u00fc/", "A-label"},                     // no A-label
+	{"UR-3-08", "ws://ü..example/", "A-label"},                         // empty label
+	{"UR-3-08", "ws://ü\"/", "A-label"},                                // no host at all
+	{"UR-3-08", "ws://" + strings.Repeat("ü", 64), "A-label"},          // longer than a label
+	{"UR-3-08", "ws://" + strings.Repeat("ü.", 127) + "de", "A-label"}, // longer than a name
 }
 
 func TestParseURLErrors(t *testing.T) {
@@ -129,6 +133,7 @@ func TestOfferURL(t *testing.T) {
 		"scheme in upper": {Scheme: "WS", Host: "h"},
 		"no host":         {Scheme: "ws", Path: "/"},
 		"host":            {Scheme: "ws", Host: "h\r\nX: y"},
+		"host of colons":  {Scheme: "ws", Host: "::1"},
 		"host not ASCII":  {Scheme: "ws", Host: "bücher.example"},
 		"fragment":        {Scheme: "ws", Host: "h", Fragment: "a"},
 		"opaque":          {Scheme: "ws", Host: "h", Opaque: "a"},
