@@ -173,9 +173,6 @@ func (p *Peer) WantMessage(op frame.Opcode, payload string) (frames int) {
 	return p.p.WantMessage(op, payload)
 }
 
-// WantPing reads a Ping frame.
-func (p *Peer) WantPing(payload string) { p.t.Helper(); p.p.WantPing(payload) }
-
 // WantPong reads a Pong frame.
 func (p *Peer) WantPong(payload string) { p.t.Helper(); p.p.WantPong(payload) }
 
