@@ -28,6 +28,7 @@ type readHalf struct {
 	base     int
 	typ      MessageType
 	data     []byte // the message that advance has completed; in buf or in msg
+	pooled   bool   // msg is of the pool: Serve's
 	answered bool   // a pong was queued that should leave before the next message is delivered
 
 	open  *MessageReader // the message that is being read in pieces
@@ -81,13 +82,28 @@ func (r *readHalf) drop() {
 //
 // One goroutine reads at a time: another gets ErrConcurrentRead.
 func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
-	t, p, err := c.ReadInto(ctx, nil)
-	if err != nil {
+	if err := c.beginMessage(ctx); err != nil {
 		return 0, nil, err
 	}
-	if p == nil {
-		p = []byte{}
+	// The message is put together in a pooled buffer and copied when its size
+	// is known: one allocation.
+	r := &c.rd
+	r.pooled = true
+	err := c.nextMessage(ctx)
+	r.pooled = false
+	if err != nil {
+		c.endRead(err)
+		return 0, nil, err
 	}
+	var p []byte
+	if cap(r.msg) > 1<<maxClass {
+		p, r.msg = r.data, nil // no pool wants it
+	} else {
+		p = append(make([]byte, 0, len(r.data)), r.data...)
+	}
+	r.delivered()
+	t := r.typ
+	c.endRead(nil)
 	return t, p, nil
 }
 
@@ -95,21 +111,22 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 // slice, as append does: a caller that passes buf[:0] again and again reads
 // without allocating. On an error it returns buf unchanged.
 func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, error) {
-	if err := c.beginRead(ctx, readCall); err != nil {
+	if err := c.beginMessage(ctx); err != nil {
 		return 0, buf, err
 	}
 	r := &c.rd
-	if r.open != nil {
-		c.endRead(nil)
-		return 0, buf, ErrMessageOpen
-	}
-	kept := r.msg
+	kept := r.msg // by a call that was interrupted
 	r.msg, r.base = append(buf, kept...), len(buf)
+	if kept != nil {
+		putBuffer(kept)
+	}
 	err := c.nextMessage(ctx)
 	msg := r.msg
 	r.msg, r.base = nil, 0
 	if err != nil {
-		r.msg = append(kept[:0], msg[len(buf):]...) // what came stays with the connection
+		if came := msg[len(buf):]; len(came) > 0 {
+			r.msg = append(getBuffer(len(came)), came...)
+		}
 		c.endRead(err)
 		return 0, buf, err
 	}
@@ -120,6 +137,27 @@ func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, e
 	t := r.typ
 	c.endRead(nil)
 	return t, msg, nil
+}
+
+// delivered lets go of the message that was delivered.
+func (r *readHalf) delivered() {
+	if r.msg != nil {
+		putBuffer(r.msg)
+		r.msg = nil
+	}
+	r.data = nil
+}
+
+// beginMessage is beginRead for a call that wants a whole message.
+func (c *Conn) beginMessage(ctx context.Context) error {
+	if err := c.beginRead(ctx, readCall); err != nil {
+		return err
+	}
+	if c.rd.open != nil {
+		c.endRead(nil)
+		return ErrMessageOpen
+	}
+	return nil
 }
 
 // beginRead takes the read half for a call under ctx.
@@ -278,6 +316,7 @@ func (c *Conn) collect(ev frame.Event) bool {
 		return true
 	}
 	if len(ev.Data) > 0 {
+		r.reserve(len(ev.Data), ev.Length)
 		r.msg = append(r.msg, ev.Data...)
 	}
 	if ev.Fin {
@@ -298,23 +337,16 @@ func (c *Conn) violated(err error) error {
 	return c.readError()
 }
 
+// directMin is the payload of a frame, still to come, from which on it is read
+// into the message itself.
+const directMin = 4 << 10
+
 // more gets more bytes: into the message itself where much of a frame is to
 // come, which may complete it, else into the read buffer.
 func (c *Conn) more(ctx context.Context) (progress, error) {
-	if c.rd.dec.Remaining() >= directMin {
-		return c.fillMessage(ctx)
+	if !c.rd.direct() {
+		return moreBytes, c.fill(ctx)
 	}
-	return moreBytes, c.fill(ctx)
-}
-
-// Sizes of reading large frames, in bytes.
-const (
-	directMin = 4 << 10  // from here on payload is read into the message itself
-	directMax = 32 << 10 // what is allocated for a frame before its bytes have come
-)
-
-// fillMessage reads payload straight into the message.
-func (c *Conn) fillMessage(ctx context.Context) (progress, error) {
 	n, err := c.read(ctx, c.rd.space())
 	if err != nil {
 		return moreBytes, err
@@ -322,16 +354,40 @@ func (c *Conn) fillMessage(ctx context.Context) (progress, error) {
 	return c.tookDirect(n)
 }
 
+// direct reports whether the next bytes are to be read into the message. The
+// first of a large message are not, unless there is room for them already:
+// nothing is allocated for what has merely been announced.
+func (r *readHalf) direct() bool {
+	if r.dec.Remaining() < directMin || r.open != nil {
+		return false
+	}
+	return len(r.msg) > r.base || cap(r.msg)-len(r.msg) >= directMin
+}
+
 // space is where the payload of a large frame is read to: behind what there is
-// of the message. It grows with what has come, never by the announced length
-// alone.
+// of the message.
 func (r *readHalf) space() []byte {
 	left := r.dec.Remaining()
-	if free := int64(cap(r.msg) - len(r.msg)); free < min(left, directMin) {
-		r.msg = slices.Grow(r.msg, int(min(left, int64(max(len(r.msg), directMax)))))
+	if cap(r.msg)-len(r.msg) < directMin {
+		r.reserve(directMin, left)
 	}
 	p := r.msg[len(r.msg):cap(r.msg)]
 	return p[:min(int64(len(p)), left)]
+}
+
+// reserve makes room in the message for n bytes that have come or are about
+// to, of left that the frame has yet. The room grows with what has come, up to
+// four times that, and never by the announced length alone (section 10.4).
+func (r *readHalf) reserve(n int, left int64) {
+	if cap(r.msg)-len(r.msg) >= n {
+		return
+	}
+	n = max(n, int(min(left, int64(3*(len(r.msg)-r.base+n)))))
+	if r.pooled {
+		r.msg = grow(r.msg, n)
+	} else {
+		r.msg = slices.Grow(r.msg, n)
+	}
 }
 
 // tookDirect counts n bytes of payload that were read into the message.

@@ -53,6 +53,8 @@ func (c *Conn) serve(ctx context.Context, ev *Events, req *handshake.Request) er
 		return ErrMessageOpen
 	}
 	s := &server{c: c, ev: ev}
+	c.rd.pooled = true
+	defer func() { c.rd.pooled = false }()
 	if ev.Open != nil {
 		s.call(func() { ev.Open(c, req) })
 	}
@@ -127,11 +129,7 @@ func (s *server) message() {
 	if s.ev.Message != nil {
 		s.callMessage(r.typ, r.data)
 	}
-	if len(r.msg) > 0 {
-		putBuffer(r.msg)
-		r.msg = nil
-	}
-	r.data = nil
+	r.delivered()
 }
 
 // callMessage is call for Message, without a closure per message.

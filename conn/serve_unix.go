@@ -83,7 +83,7 @@ func (s *server) readOnce(fd uintptr) (done, wait bool) {
 	r := &c.rd
 	var n int
 	var err error
-	large := r.dec.Remaining() >= directMin
+	large := r.direct()
 	if large {
 		n, err = readFD(fd, r.space())
 	} else {
