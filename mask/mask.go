@@ -48,18 +48,18 @@ func XOR(p []byte, key uint32) uint32 {
 // Copy panics, before it writes anything, if dst is shorter than src or if the two overlap at different offsets:
 // both are mistakes of the calling code that no input can cause.
 func Copy(dst, src []byte, key uint32) uint32 {
-	n := len(src)
-	if len(dst) < n {
-		panic("websocket: mask.Copy: dst is shorter than src: pass a dst of at least len(src) bytes")
-	}
-	dst = dst[:n]
-	if overlapInexactly(dst, src) {
-		panic("websocket: mask.Copy: dst and src overlap at different offsets: pass the same memory, or memory that does not meet")
-	}
 	return copyWords(dst, src, key)
 }
 
-// overlapInexactly reports whether dst and src, which have the same length, share memory at different offsets.
+// badCopy panics with the mistake in the arguments of Copy.
+func badCopy(dst, src []byte) {
+	if len(dst) < len(src) {
+		panic("websocket: mask.Copy: dst is shorter than src: pass a dst of at least len(src) bytes")
+	}
+	panic("websocket: mask.Copy: dst and src overlap at different offsets: pass the same memory, or memory that does not meet")
+}
+
+// overlapInexactly reports whether the first len(src) bytes of dst share memory with src at different offsets.
 func overlapInexactly(dst, src []byte) bool {
 	d := uintptr(unsafe.Pointer(unsafe.SliceData(dst)))
 	s := uintptr(unsafe.Pointer(unsafe.SliceData(src)))

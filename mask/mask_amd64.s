@@ -13,7 +13,8 @@
 //	BX      n
 //	R8, R9  start and end of dst
 //	R10     where the loop ends
-//	AX, DX  the key at the start, and at the end or at n - 128 or n - 64: all the same modulo 4
+//	AX, DX  the key at the start and the key at the end, which is that of every block at the end: each begins a
+//	        multiple of 4 bytes before it
 
 // func vector(dst, src *byte, n int, key uint32)
 TEXT ·vector(SB), NOSPLIT|NOFRAME, $0-28

@@ -2,4 +2,7 @@
 
 package mask
 
-const raceEnabled = false
+const (
+	raceEnabled = false
+	offsetStep  = 1
+)

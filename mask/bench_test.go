@@ -1,0 +1,103 @@
+package mask
+
+import (
+	"fmt"
+	"testing"
+)
+
+// The benchmarks put this package beside two rivals in the same run: a plain loop over 8-byte words, and a copy of
+// the same bytes by the runtime. Slices begin 10 bytes after a multiple of 64, as a payload does after the header of
+// a short frame in a fresh buffer.
+//
+//	go test -bench . -count 6 ./mask
+
+var sizes = []int{16, 32, 128, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
+
+// wordLoop is the plain loop, called as a library's function is.
+//
+//go:noinline
+func wordLoop(dst, src []byte, key uint32) uint32 {
+	k, next := double(key), rotate(key, len(src))
+	for len(src) >= 8 && len(dst) >= 8 {
+		le.PutUint64(dst, le.Uint64(src)^k)
+		dst, src = dst[8:], src[8:]
+	}
+	for i := range src {
+		dst[i] = src[i] ^ byte(key>>(8*(i%4)))
+	}
+	return next
+}
+
+// wordLoopInPlace is the plain loop for one slice, which the compiler makes faster code of.
+//
+//go:noinline
+func wordLoopInPlace(p []byte, key uint32) uint32 {
+	k, next := double(key), rotate(key, len(p))
+	for len(p) >= 8 {
+		le.PutUint64(p, le.Uint64(p)^k)
+		p = p[8:]
+	}
+	for i := range p {
+		p[i] ^= byte(key >> (8 * (i % 4)))
+	}
+	return next
+}
+
+func BenchmarkXOR(b *testing.B) {
+	for _, n := range sizes {
+		p, q := aligned(n + 10)[10:], aligned(n + 10)[10:]
+		run(b, n, "loop", func(key uint32) uint32 { return wordLoopInPlace(p, key) })
+		run(b, n, "copy", func(key uint32) uint32 { copy(p, q); return key })
+		atEachLevel(b, n, func(key uint32) uint32 { return XOR(p, key) })
+	}
+}
+
+func BenchmarkCopy(b *testing.B) {
+	for _, n := range sizes {
+		p, q := aligned(n + 10)[10:], aligned(n + 10)[10:]
+		run(b, n, "loop", func(key uint32) uint32 { return wordLoop(p, q, key) })
+		run(b, n, "copy", func(key uint32) uint32 { copy(p, q); return key })
+		atEachLevel(b, n, func(key uint32) uint32 { return Copy(p, q, key) })
+	}
+}
+
+func run(b *testing.B, n int, name string, f func(key uint32) uint32) {
+	b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
+		b.SetBytes(int64(n))
+		key := phases[0]
+		for b.Loop() {
+			key = f(key)
+		}
+	})
+}
+
+func atEachLevel(b *testing.B, n int, f func(key uint32) uint32) {
+	defer func(l level) { active = l }(active)
+	for l := levelGeneric; l <= best(); l++ {
+		active = l
+		run(b, n, levelNames[l], f)
+	}
+}
+
+// BenchmarkMessages masks 64 messages of mixed lengths that lie in one buffer with their headers between them, as a
+// server finds them. A single slice that is masked over and over waits for its own stores; these do not.
+func BenchmarkMessages(b *testing.B) {
+	for _, r := range []struct{ shortest, longest int }{{0, 31}, {32, 63}, {64, 255}, {256, 1023}} {
+		buffer := aligned(64 * (r.longest + 6))
+		var messages [64][]byte
+		for i := range messages {
+			n := r.shortest + i*29%(r.longest-r.shortest+1)
+			messages[i], buffer = buffer[6:6+n], buffer[6+n:]
+		}
+		for _, rival := range []struct {
+			name string
+			f    func(p []byte, key uint32) uint32
+		}{{"loop", wordLoopInPlace}, {"XOR", XOR}} {
+			b.Run(fmt.Sprintf("%d-%d/%s", r.shortest, r.longest, rival.name), func(b *testing.B) {
+				for i := range b.N {
+					rival.f(messages[i%len(messages)], phases[0])
+				}
+			})
+		}
+	}
+}
