@@ -20,10 +20,11 @@ import (
 //	{"type":"wave"}                  the same without words
 //	{"type":"name","name":"Ada"}     a new name for oneself
 //
-// To a member: welcome (who you are), said and waved (who did it), roster
-// (who is there, and how much each has sent and received), problem (what was
-// wrong with a message of yours). Counters count the messages of members and
-// their deliveries, not rosters: the meter does not measure itself.
+// To a member: welcome (who you are), said and waved (who did it), left (who
+// went, with which close code and reason), roster (who is there, and how much
+// each has sent and received), problem (what was wrong with a message of
+// yours). Counters count what members send and its deliveries, not rosters and
+// the like: the meter does not measure itself.
 const (
 	rosterEvery = 100 * time.Millisecond // at most ten rosters a second
 	maxMembers  = 100                    // a roster of n members goes to n members
@@ -63,12 +64,13 @@ type note struct {
 
 // news is a message to members; which fields are there depends on Type.
 type news struct {
-	Type    string    `json:"type"`
-	ID      int       `json:"id,omitempty"`
-	Name    string    `json:"name,omitempty"`
-	Hue     int       `json:"hue,omitempty"`
-	Text    string    `json:"text,omitempty"`
-	Members []*member `json:"members,omitempty"`
+	Type    string         `json:"type"`
+	ID      int            `json:"id,omitempty"`
+	Name    string         `json:"name,omitempty"`
+	Hue     int            `json:"hue,omitempty"`
+	Text    string         `json:"text,omitempty"` // said; of left, the close reason
+	Code    conn.CloseCode `json:"code,omitempty"` // of left
+	Members []*member      `json:"members,omitempty"`
 }
 
 // room is the chat: who is there, and what goes to whom. Nothing in it waits
@@ -103,9 +105,9 @@ func (r *room) events() conn.Events {
 				r.message(m, t, p)
 			}
 		},
-		Close: func(c *conn.Conn, _ *conn.CloseError) {
+		Close: func(c *conn.Conn, e *conn.CloseError) {
 			if m, ok := c.Data().(*member); ok {
-				r.leave(m)
+				r.leave(m, e)
 			}
 		},
 	}
@@ -128,11 +130,15 @@ func (r *room) join(l link) *member {
 	return m
 }
 
-// leave removes a member; one that is not there any more is no harm.
-func (r *room) leave(m *member) {
+// leave removes a member whose connection has ended with e, and tells the
+// others its last words.
+func (r *room) leave(m *member, e *conn.CloseError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.remove(m)
+	if !r.ended {
+		r.deliver(news{Type: "left", ID: m.ID, Name: m.Name, Hue: m.Hue, Code: e.Code, Text: e.Reason}, r.members...)
+	}
 	r.changed()
 }
 

@@ -99,8 +99,15 @@ func TestRoomSaysWhoIsThere(t *testing.T) {
 			t.Errorf("the second welcome %+v is too like the first %+v", b.me, a.me)
 		}
 		a.roster(func(m []*member) bool { return len(m) == 2 })
-		b.c.CloseNow()
+		_ = b.c.Close(4001, "bye")
+		if n := a.next("left"); n.ID != b.me.ID || n.Code != 4001 || n.Text != "bye" {
+			t.Errorf("left: %+v", n)
+		}
 		a.roster(func(m []*member) bool { return len(m) == 1 && m[0].ID == a.me.ID })
+		enter(t, d).c.CloseNow()
+		if n := a.next("left"); n.Code != conn.CloseAbnormal {
+			t.Errorf("cut: %+v", n)
+		}
 	})
 }
 

@@ -49,6 +49,9 @@ function take(news) {
     case "said":
       talk.push(spoken(news));
       break;
+    case "left":
+      talk.push(element("li", farewell(news), "aside"));
+      break;
     case "waved":
       waves.add(news.id);
       break;
@@ -59,15 +62,20 @@ function take(news) {
   refresh();
 }
 
-// announce adds a line for each member that came or went since the last
-// roster. The first roster after joining is no news.
+// announce adds a line for each member that came since the last roster. The
+// first roster after joining is no news.
 function announce(members) {
   if (roster.length === 0) return;
-  const before = new Map(roster.map((m) => [m.id, m]));
+  const before = new Set(roster.map((m) => m.id));
   for (const m of members) {
-    if (!before.delete(m.id)) talk.push(element("li", `${m.name} came in`, "aside"));
+    if (!before.has(m.id)) talk.push(element("li", `${m.name} came in`, "aside"));
   }
-  for (const m of before.values()) talk.push(element("li", `${m.name} left`, "aside"));
+}
+
+// farewell puts a close code into words; 1001 is what a closed tab sends.
+function farewell({ name, code, text }) {
+  const how = { 1000: "", 1001: "", 1005: "", 1006: ": the connection was cut" }[code] ?? ` with ${code}`;
+  return `${name} left${how}${text ? ` “${text}”` : ""}`;
 }
 
 function spoken({ id, name, hue, text }) {
