@@ -16,9 +16,10 @@ type Config struct {
 	// included; more fail the connection with 1008. Default: 131072.
 	MaxFragments int
 
-	// FragmentSize is the payload of the largest data frame that is sent, in
-	// bytes: a longer message is split (RFC 6455 section 5.4), so that
-	// control frames can pass between. Default: 128 KiB. Negative: a message
+	// FragmentSize is the payload of the largest data frame of Write and
+	// NextWriter, in bytes: a longer message is split (RFC 6455 section 5.4),
+	// so that control frames can pass between. What Append and Send queue, and
+	// what Prepare made, is one frame. Default: 128 KiB. Negative: a message
 	// given whole is sent as one frame.
 	FragmentSize int
 

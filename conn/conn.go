@@ -99,7 +99,7 @@ type Conn struct {
 	pings       []*pingWait
 	data        any
 	subprotocol string
-	deflate     *handshake.Deflate
+	z           *codec // permessage-deflate; nil where it was not agreed
 }
 
 // Negotiated is what the opening handshake agreed, for New.
@@ -122,11 +122,11 @@ func New(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg Config) *Con
 }
 
 func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	c := &Conn{cfg: cfg, role: role, subprotocol: n.Subprotocol, deflate: n.Deflate}
+	c := &Conn{cfg: cfg, role: role, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
 	c.stream, c.raw = newStream(rwc)
 	c.limit.Store(cfg.maxMessageSize())
-	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments()}
-	c.wr.enc = frame.Encoder{Role: role}
+	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
+	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
 	c.keep.start(c)
 	return c
@@ -150,10 +150,10 @@ func (c *Conn) Subprotocol() string { return c.subprotocol }
 // Deflate returns the parameters of permessage-deflate that were agreed; the
 // zero value where compression was not (RFC 7692 section 7.1).
 func (c *Conn) Deflate() handshake.Deflate {
-	if c.deflate == nil {
+	if c.z == nil {
 		return handshake.Deflate{}
 	}
-	return *c.deflate
+	return c.z.agreed
 }
 
 // Buffered returns how many bytes wait to be sent, headers included: what a

@@ -129,6 +129,10 @@ func (d *Dialer) dialHop(ctx context.Context, h *hop) (*Conn, *http.Response, er
 	if d.Jar != nil {
 		offer.Header = withCookies(h.header, d.Jar.Cookies(httpURL(h.url)))
 	}
+	var err error
+	if offer.Deflate, err = d.Compression.offer(); err != nil {
+		return nil, nil, err
+	}
 	request, err := offer.AppendRequest(nil) // before any connection: a mistake of the caller's
 	if err != nil {
 		return nil, nil, err

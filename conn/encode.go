@@ -32,13 +32,29 @@ func (c *Conn) appendControl(dst []byte, op frame.Opcode, p []byte) []byte {
 // appendMessage appends a message of one frame: p or what was prepared. Call
 // with c.mu held.
 func (c *Conn) appendMessage(dst []byte, t MessageType, p []byte, prepared *Prepared) []byte {
-	if prepared != nil {
-		t, p = prepared.t, prepared.p
-		if c.role == frame.Server && !c.compresses(t, p) {
-			return append(c.room(dst, len(prepared.frame)), prepared.frame...)
-		}
+	switch {
+	case prepared != nil:
+		return c.appendPrepared(dst, prepared)
+	case c.compresses(t, len(p)):
+		return c.appendCompressed(dst, t, p)
 	}
 	return c.appendFrame(dst, frame.Header{Opcode: opcode(t), Fin: true}, p)
+}
+
+// appendPrepared appends a prepared message in the form that the connection
+// needs. Call with c.mu held.
+func (c *Conn) appendPrepared(dst []byte, m *Prepared) []byte {
+	f := &m.plain
+	if c.compresses(m.t, len(m.p)) {
+		// Compressed without reference to any window, which is legal in every
+		// state; but the peer's window has the text from now on.
+		f = m.compressed(&c.z.enc)
+		c.z.enc.Feed(m.p)
+	}
+	if c.role == frame.Server {
+		return append(c.room(dst, len(f.frame)), f.frame...)
+	}
+	return c.appendFrame(dst, f.header, f.payload)
 }
 
 // room returns dst with space for n bytes more, from the pool.

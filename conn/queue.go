@@ -29,17 +29,16 @@ type writeHalf struct {
 	enc frame.Encoder
 
 	out      []byte // pooled
-	outPongs int    // bytes of pongs in out
 	late     []byte // payload of the latest pong beyond maxPongBytes; nil: none
+	outPongs int32  // bytes of pongs in out
 	urgent   bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
-
-	owned bool // the wire has an owner
-	batch batch
+	owned    bool   // the wire has an owner
+	spares   uint8  // how many entries spare has
+	batch    batch
 
 	head, tail *entry
 	queued     int // bytes of the entries' own copies
 	spare      *entry
-	spares     int
 
 	turn     *MessageWriter // the message that has the turn
 	turnWait *entry         // its wait for the wire
@@ -54,7 +53,7 @@ type batch struct {
 	buf     []byte // frames; pooled
 	vec     []byte // payload that follows buf: the owner's caller's, not copied
 	off     int    // how many bytes of buf and vec are out
-	pongs   int
+	pongs   int32
 	entries *entry // of the messages in it, to be told when it is out
 }
 
@@ -298,7 +297,7 @@ func (c *Conn) settle() {
 	}
 	if w.late != nil && c.canAnswer() {
 		w.out = c.appendControl(w.out, frame.Pong, w.late)
-		w.outPongs += len(w.late)
+		w.outPongs += int32(len(w.late))
 		w.urgent = true
 	}
 	w.late = nil

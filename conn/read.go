@@ -24,12 +24,14 @@ type readHalf struct {
 	pos, end int    // the bytes of buf that are unread
 	first    [16]byte
 
-	msg      []byte // the message being put together, after base bytes of the caller's
-	base     int
-	typ      MessageType
-	data     []byte // the message that advance has completed; in buf or in msg
-	pooled   bool   // msg is of the pool: Serve's
-	answered bool   // a pong was queued that should leave before the next message is delivered
+	msg       []byte // the message being put together, after base bytes of the caller's
+	base      int
+	typ       MessageType
+	data      []byte // the message that advance has completed; in buf or in msg
+	zipped    bool   // the message is compressed
+	announced int64  // its payload, as far as its frames have said
+	pooled    bool   // msg is of the pool: Serve's
+	answered  bool   // a pong was queued that should leave before the next message is delivered
 
 	open  *MessageReader // the message that is being read in pieces
 	watch watch
@@ -275,7 +277,8 @@ func (c *Conn) advance() (progress, error) {
 	if l := c.lifecycle(); l > frame.CloseSent {
 		return 0, c.readError()
 	}
-	r.dec.MaxMessage = c.limit.Load()
+	limit := c.limit.Load()
+	r.dec.MaxMessage = c.wireLimit(limit)
 	for {
 		ev, n, err := r.dec.Step(r.buf[r.pos:r.end])
 		if err != nil {
@@ -290,7 +293,11 @@ func (c *Conn) advance() (progress, error) {
 				return 0, err
 			}
 		default:
-			if c.collect(ev) {
+			done, err := c.collect(ev, limit)
+			if err != nil {
+				return 0, c.violated(err)
+			}
+			if done {
 				return wholeMessage, nil
 			}
 		}
@@ -299,21 +306,24 @@ func (c *Conn) advance() (progress, error) {
 
 // collect takes a piece of a message and reports whether that is complete. A
 // message that lies in the read buffer in one piece is not copied.
-func (c *Conn) collect(ev frame.Event) bool {
+func (c *Conn) collect(ev frame.Event, limit int64) (complete bool, err error) {
 	r := &c.rd
-	if ev.Kind == frame.Start && ev.Opcode != frame.Continuation {
-		r.typ = MessageType(ev.Opcode)
+	if ev.Kind == frame.Start {
+		if err := c.begin(ev, limit); err != nil {
+			return false, err
+		}
 	}
-	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
+	switch {
+	case c.lifecycle() != frame.Open: // Close was called: messages are dropped
 		r.msg = r.msg[:r.base]
-		return false
-	}
-	if r.open != nil {
-		return r.open.take(ev)
-	}
-	if ev.Fin && len(r.msg) == r.base {
+		return false, nil
+	case r.open != nil:
+		return r.open.take(ev), nil
+	case ev.Compressed:
+		return c.inflate(ev)
+	case ev.Fin && len(r.msg) == r.base:
 		r.data = ev.Data
-		return true
+		return true, nil
 	}
 	if len(ev.Data) > 0 {
 		r.reserve(len(ev.Data), ev.Length)
@@ -322,7 +332,25 @@ func (c *Conn) collect(ev frame.Event) bool {
 	if ev.Fin {
 		r.data = r.msg[r.base:]
 	}
-	return ev.Fin
+	return ev.Fin, nil
+}
+
+// begin notes the beginning of a frame, and of a message if it is the first.
+func (c *Conn) begin(ev frame.Event, limit int64) error {
+	r := &c.rd
+	if ev.Opcode != frame.Continuation {
+		r.typ, r.zipped, r.announced = MessageType(ev.Opcode), ev.Compressed, 0
+		if ev.Compressed {
+			c.z.text.Reset()
+			c.z.dec.Limit = limit
+		}
+	}
+	// The decoder's own limit leaves room for compressed messages.
+	r.announced += ev.Length
+	if c.z != nil && !ev.Compressed && limit > 0 && r.announced > limit {
+		return ErrMessageTooBig
+	}
+	return nil
 }
 
 // violated fails the connection because the peer broke a rule (section 7.1.7)
@@ -358,7 +386,7 @@ func (c *Conn) more(ctx context.Context) (progress, error) {
 // first of a large message are not, unless there is room for them already:
 // nothing is allocated for what has merely been announced.
 func (r *readHalf) direct() bool {
-	if r.dec.Remaining() < directMin || r.open != nil {
+	if r.dec.Remaining() < directMin || r.open != nil || r.zipped {
 		return false
 	}
 	return len(r.msg) > r.base || cap(r.msg)-len(r.msg) >= directMin

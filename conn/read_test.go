@@ -406,7 +406,7 @@ func TestPing(t *testing.T) {
 		_, second := peer.WantFrame()
 		peer.Pong("unsolicited")
 		<-time.After(3 * time.Second) // by the bubble's clock
-		peer.Pong(string(second))   // stands for both
+		peer.Pong(string(second))     // stands for both
 		for range 2 {
 			if r := <-results; r.err != nil || r.rtt != 3*time.Second {
 				t.Fatal(r)

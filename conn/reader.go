@@ -12,7 +12,8 @@ import (
 type MessageReader struct {
 	c    *Conn
 	ctx  context.Context
-	rest []byte // of the message: in the read buffer, or kept by a Read before
+	kept []byte // of the message: put together by a Read that was interrupted
+	rest []byte // payload in the read buffer
 	fin  bool   // rest ends the message
 	err  error  // io.EOF, or how the connection ended
 }
@@ -42,7 +43,7 @@ func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, err
 	m := &MessageReader{c: c, ctx: ctx}
 	r.open = m
 	if r.dec.InMessage() { // a Read was interrupted in it
-		m.rest, r.msg = r.msg, nil
+		m.kept, r.msg = r.msg, nil
 	} else if _, err := m.fetch(nil); err != nil {
 		r.open = nil
 		c.endRead(err)
@@ -62,32 +63,57 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n := 0
-	if len(m.rest) == 0 && !m.fin {
-		if err := m.c.beginRead(m.ctx, readCall); err != nil {
-			return 0, err
-		}
-		var err error
-		n, err = m.fetch(p)
-		m.c.endRead(err)
-		if err != nil {
-			if m.c.over(err) {
-				m.finish(err)
-			}
-			return 0, err
-		}
+	// Also for what is at hand: it lies in the connection's buffer.
+	if err := m.c.beginRead(m.ctx, readCall); err != nil {
+		return 0, err
 	}
-	if n == 0 {
-		n = copy(p, m.rest)
-		m.rest = m.rest[n:]
-	}
-	if len(m.rest) == 0 && m.fin {
+	n, err := m.read(p)
+	switch {
+	case err == io.EOF:
 		m.finish(io.EOF)
-		if n == 0 {
-			return 0, io.EOF
+		m.c.endRead(nil)
+	default:
+		if err != nil && m.c.over(err) {
+			m.finish(err)
+		}
+		m.c.endRead(err)
+	}
+	return n, err
+}
+
+// read is Read for the owner of the read half.
+func (m *MessageReader) read(p []byte) (n int, err error) {
+	for n == 0 && err == nil {
+		switch {
+		case len(m.kept) > 0:
+			n = copy(p, m.kept)
+			m.kept = m.kept[n:]
+		case m.c.rd.zipped && (len(m.rest) > 0 || m.fin):
+			n, err = m.inflate(p)
+		case len(m.rest) > 0:
+			n = copy(p, m.rest)
+			m.rest = m.rest[n:]
+		case m.fin:
+			err = io.EOF
+		default:
+			n, err = m.fetch(p)
 		}
 	}
-	return n, nil
+	return n, err
+}
+
+// inflate is read for a compressed message. It returns io.EOF at its end.
+func (m *MessageReader) inflate(p []byte) (int, error) {
+	c := m.c
+	n, used, err := c.z.dec.Read(p, m.rest, part(frame.Event{Fin: m.fin}))
+	m.rest = m.rest[used:]
+	if err != nil && err != io.EOF {
+		return 0, c.violated(inflateError(err))
+	}
+	if !c.checkText(p[:n], err == io.EOF) {
+		return 0, c.violated(frame.ErrInvalidUTF8)
+	}
+	return n, err
 }
 
 // pieceMin is the smallest slice that payload is read into past the read
@@ -101,7 +127,7 @@ func (m *MessageReader) fetch(p []byte) (int, error) {
 	for {
 		got, err := c.advance()
 		if err == nil && got == moreBytes {
-			if left := c.rd.dec.Remaining(); left > 0 && len(p) >= pieceMin {
+			if left := c.rd.dec.Remaining(); left > 0 && len(p) >= pieceMin && !c.rd.zipped {
 				return m.fill(p[:min(int64(len(p)), left)])
 			}
 			err = c.fill(m.ctx)
@@ -150,6 +176,6 @@ func (m *MessageReader) Discard() error {
 // finish ends the reader with err and lets the connection go on.
 func (m *MessageReader) finish(err error) {
 	m.err = err
-	m.rest = nil
+	m.kept, m.rest = nil, nil
 	m.c.rd.open = nil
 }

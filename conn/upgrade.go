@@ -118,6 +118,10 @@ func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake
 			return handshake.Accepted{}, err
 		}
 	}
+	deflate, err := u.Compression.policy()
+	if err != nil {
+		return handshake.Accepted{}, err
+	}
 	if len(u.Header) > 0 {
 		all := maps.Clone(u.Header)
 		maps.Copy(all, header)
@@ -126,7 +130,7 @@ func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake
 	return handshake.Respond(req, &handshake.Policy{
 		Origins: u.Origins, CheckOrigin: u.CheckOrigin,
 		Subprotocols: u.Subprotocols, SelectSubprotocol: u.SelectSubprotocol,
-		Header: header,
+		Deflate: deflate, Header: header,
 	})
 }
 

@@ -111,6 +111,7 @@ func (c *Conn) mayWrite() error {
 type span struct {
 	start, end int
 	before     frame.Encoder
+	fixed      bool // what follows refers to it: it can't be taken back
 }
 
 // addOwn adds the message of the owner's caller to the batch. Call with c.mu
@@ -118,7 +119,12 @@ type span struct {
 func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	b := &c.wr.batch
 	s := span{start: len(b.buf), before: c.wr.enc}
-	if c.raw != nil && c.role == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, p) {
+	if prepared != nil {
+		s.fixed = c.remembers(prepared.t, len(prepared.p))
+	} else {
+		s.fixed = c.remembers(t, len(p))
+	}
+	if c.raw != nil && c.role == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
 		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
 		b.vec = p
 	} else {
@@ -153,7 +159,7 @@ func (c *Conn) finishOwn(ctx context.Context, own span) (taken bool, err error) 
 func (c *Conn) leave(own span) (stays bool) {
 	b := &c.wr.batch
 	switch {
-	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !c.compressed():
+	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !own.fixed:
 		if b.vec != nil {
 			b.vec, own.end = nil, len(b.buf)
 		}

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 
+	"github.com/rfc6455/ws/conn/internal/deflate"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -16,6 +17,7 @@ type MessageWriter struct {
 	buf  []byte     // payload not sent yet; pooled
 	text frame.UTF8 // how far the text is valid
 
+	zipped bool  // the message is compressed, by the connection's encoder, which has the turn with it
 	whole  bool  // the message is a Write's, which will finish it
 	begun  bool  // a frame of the message is on its way
 	closed bool  // Close was called
@@ -37,6 +39,7 @@ func (c *Conn) NextWriter(ctx context.Context, t MessageType) (*MessageWriter, e
 	if err := c.takeTurn(m); err != nil {
 		return nil, err
 	}
+	m.zipped = c.compresses(t, maxInt-1)
 	return m, nil
 }
 
@@ -93,6 +96,9 @@ func (m *MessageWriter) Write(p []byte) (int, error) {
 		m.text = text
 	}
 	size := min(m.c.cfg.fragmentSize(), defaultFragmentSize)
+	if m.zipped {
+		return m.writeCompressed(p, size)
+	}
 	n := 0
 	for n < len(p) {
 		// A fragment leaves only when a byte follows it, so that the last one
@@ -116,6 +122,32 @@ func (m *MessageWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// writeCompressed is Write through the encoder, a fragment's worth of text at a
+// time, so that what is held stays bounded.
+func (m *MessageWriter) writeCompressed(p []byte, size int) (n int, err error) {
+	for n < len(p) {
+		k := min(size, len(p)-n)
+		m.buf = m.c.z.enc.Append(m.buf, p[n:n+k], deflate.More)
+		n += k
+		if err := m.emitFull(size); err != nil {
+			m.err = err
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// emitFull sends fragments until no more than one is left.
+func (m *MessageWriter) emitFull(size int) error {
+	for len(m.buf) > size {
+		if _, err := m.emit(m.buf[:size], frame.Header{}); err != nil {
+			return err
+		}
+		m.buf = m.buf[:copy(m.buf, m.buf[size:])]
+	}
+	return nil
+}
+
 // Close sends the rest and ends the message. If a Write has failed, or text
 // ends inside a character (frame.ErrInvalidUTF8), the message is abandoned
 // instead: silently if nothing of it has left; else the peer could not tell it
@@ -130,12 +162,24 @@ func (m *MessageWriter) Close() error {
 		m.err = frame.ErrInvalidUTF8
 	}
 	if m.err == nil {
-		if _, m.err = m.emit(m.buf, frame.Header{Fin: true}); m.err == nil {
+		if m.err = m.emitLast(); m.err == nil {
 			return nil
 		}
 	}
 	m.abandon()
 	return m.err
+}
+
+// emitLast sends what is left, and the end of the message.
+func (m *MessageWriter) emitLast() error {
+	if m.zipped {
+		m.buf = m.c.z.enc.Append(m.buf, nil, deflate.Last)
+		if err := m.emitFull(min(m.c.cfg.fragmentSize(), defaultFragmentSize)); err != nil {
+			return err
+		}
+	}
+	_, err := m.emit(m.buf, frame.Header{Fin: true})
+	return err
 }
 
 func (m *MessageWriter) free() {
@@ -151,12 +195,22 @@ func (m *MessageWriter) abandon() {
 	c.mu.Lock()
 	mine := c.wr.turn == m
 	if mine && !m.begun {
+		m.forget()
 		c.wr.turn = nil
 		c.dispatch()
 	}
 	c.mu.Unlock()
 	if mine && m.begun {
 		c.failWith(CloseInternalError, errAbandoned)
+	}
+}
+
+// forget has the encoder forget a message that was compressed and not sent,
+// with all before it: what follows then refers only to what the peer has. Call
+// with c.mu held.
+func (m *MessageWriter) forget() {
+	if m.zipped {
+		m.c.z.enc.Reset()
 	}
 }
 
@@ -258,6 +312,9 @@ func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 	own := span{start: len(b.buf), before: c.wr.enc}
 	if !own.before.InMessage() {
 		h.Opcode = opcode(m.t)
+		if m.zipped {
+			h.RSV = frame.RSV1
+		}
 	}
 	if c.raw != nil && c.role == frame.Server && len(p) >= vecMin {
 		h.Length = int64(len(p))
@@ -276,7 +333,15 @@ func (c *Conn) writeLong(ctx context.Context, t MessageType, p []byte) error {
 	if err := c.takeTurn(m); err != nil {
 		return err
 	}
-	for size := c.cfg.fragmentSize(); ; {
+	size := c.cfg.fragmentSize()
+	if m.zipped = c.compresses(t, len(p)); m.zipped {
+		p = c.z.enc.Append(getBuffer(len(p)), p, deflate.Last)
+		defer putBuffer(p)
+		if !c.cfg.Compression.Fragment {
+			size = maxInt
+		}
+	}
+	for {
 		piece, h := p, frame.Header{Fin: true}
 		if len(p) > size {
 			piece, h = p[:size], frame.Header{}
@@ -302,6 +367,9 @@ func (m *MessageWriter) leaveRest(p []byte, err error) error {
 	w := &c.wr
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !m.begun {
+		m.forget()
+	}
 	if w.turn != m {
 		return err // the connection ended, or the one frame was taken back
 	}

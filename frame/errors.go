@@ -91,6 +91,12 @@ var (
 		InvalidPayload, "5.5.1", "close-reason",
 		"close reason is not valid UTF-8",
 	}
+	// ErrInvalidDeflate is for the user of a Decoder that inflates: the close
+	// code is a convention, since RFC 7692 names none.
+	ErrInvalidDeflate = &Error{
+		code: InvalidPayload, section: "7.1.7", name: "invalid-deflate",
+		text: "compressed message is corrupt or cut short; the sender must send whole DEFLATE data within the agreed window (RFC 7692 section 7.2)",
+	}
 	ErrInvalidUTF8 = &Error{
 		InvalidPayload, "8.1", "invalid-utf8",
 		"text message is not valid UTF-8: send other bytes as a binary message",
