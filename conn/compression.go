@@ -102,14 +102,17 @@ func (z *Compression) offer() (*handshake.DeflateOffer, error) {
 	case z.Mode > CompressionTakeover:
 		return nil, errMode
 	}
-	client := z.bits(z.ClientWindowBits)
+	server, client := z.bits(z.ServerWindowBits), z.bits(z.ClientWindowBits)
+	if server == deflate.MaxWindowBits {
+		server = 0 // no bound: a parameter that says so would only be refused by some
+	}
 	if client == 0 {
 		client = deflate.MaxWindowBits // the server may bound it
 	}
 	return &handshake.DeflateOffer{
 		ServerNoContextTakeover: z.Mode == CompressionNoTakeover,
 		ClientNoContextTakeover: z.Mode == CompressionNoTakeover,
-		ServerMaxWindowBits:     z.bits(z.ServerWindowBits),
+		ServerMaxWindowBits:     server,
 		ClientMaxWindowBits:     client,
 	}, nil
 }

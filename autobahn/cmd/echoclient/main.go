@@ -30,7 +30,13 @@ func main() {
 
 // run is one pass over all cases of the fuzzing server at base.
 func run(ctx context.Context, base, agent string) error {
-	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage}, Proxy: ws.NoProxy}
+	d := &ws.Dialer{
+		Config: ws.Config{
+			MaxMessageSize: maxMessage,
+			Compression:    ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15, Threshold: -1},
+		},
+		Proxy: ws.NoProxy,
+	}
 	n, err := caseCount(ctx, d, base)
 	if err != nil {
 		return err

@@ -37,7 +37,11 @@ func main() {
 // say none, and there is nothing here to protect.
 func echo() http.Handler {
 	u := &ws.Upgrader{
-		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage},
+		Config: ws.Config{
+			MaxMessageSize: maxMessage,
+			Queue:          2 * maxMessage,
+			Compression:    ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15, Threshold: -1},
+		},
 		Origins: []string{handshake.AnyOrigin},
 	}
 	return u.Handler(&ws.Events{
