@@ -48,10 +48,10 @@ func (cl *closing) doneLocked() chan struct{} {
 //
 // It works with a concurrent reader, which then gets the *CloseError, and
 // without one: then Close reads. Messages of the peer that arrive after Close
-// was called are dropped, as a browser does. Within a callback of Serve, whose
-// goroutine alone could read the peer's answer, Close does not wait: it
-// returns nil at once and Done tells the end. Of several calls the first
-// counts, the others wait.
+// was called are dropped, as a browser does. While a callback of Serve runs,
+// Close does not wait, since only the callback's goroutine could read the
+// peer's answer: it returns nil at once, and Done tells the end. Of several
+// calls the first counts, the others wait.
 //
 // A code that may not be sent, or a reason that is not UTF-8 or longer than
 // 123 bytes (frame.TruncateReason helps), is an error and changes nothing.
@@ -110,6 +110,7 @@ func (c *Conn) queueClose(payload []byte) {
 		c.discard(errClosing)
 	}
 	if w.ahead() {
+		w.queued += len(payload)
 		w.push(&entry{kind: entryClose, p: payload})
 		c.dispatch()
 		return

@@ -37,7 +37,7 @@ type writeHalf struct {
 	batch    batch
 
 	head, tail *entry
-	queued     int // bytes of the entries' own copies
+	queued     int // bytes of the entries that nobody waits for
 	spare      *entry
 
 	turn     *MessageWriter // the message that has the turn
@@ -95,8 +95,7 @@ type entry struct {
 	p        []byte
 	prepared *Prepared
 	writer   *MessageWriter // of an entryTurn
-	copied   bool           // p is the queue's own, pooled
-	wake     chan struct{}  // nil where nobody waits
+	wake     chan struct{}  // nil where nobody waits; p is the queue's own then, pooled
 	err      error
 }
 
@@ -163,6 +162,17 @@ func (w *writeHalf) pop() *entry {
 		w.tail = nil
 	}
 	return e
+}
+
+// size is what an entry that nobody waits for counts for Config.Queue.
+func (e *entry) size() int { return len(e.p) + e.prepared.size() }
+
+// drop lets go of an entry that nobody waits for and that is out of the queue.
+func (w *writeHalf) drop(e *entry) {
+	w.queued -= e.size()
+	if e.p != nil {
+		putBuffer(e.p)
+	}
 }
 
 // remove takes an entry out of where it waits.
@@ -243,13 +253,11 @@ func (c *Conn) gatherQueue() {
 		e := w.pop()
 		c.encode(b, e)
 		e.state = entryTaken
-		if e.copied {
-			w.queued -= len(e.p)
-			putBuffer(e.p)
-		}
-		e.p = nil
 		if e.wake != nil {
+			e.p = nil
 			e.next, b.entries = b.entries, e
+		} else {
+			w.drop(e)
 		}
 	}
 }
@@ -343,9 +351,9 @@ func (c *Conn) discard(err error) {
 	w := &c.wr
 	for w.head != nil {
 		e := w.pop()
-		if e.copied {
-			w.queued -= len(e.p)
-			putBuffer(e.p)
+		if e.wake == nil {
+			w.drop(e)
+			continue
 		}
 		if e.state == entryGranted { // its goroutine has the wire and is about to see that its entry is gone
 			e.err = err

@@ -487,14 +487,15 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 		c.keep.alive()
 		return n, nil
 	}
-	return 0, c.readFailed(ctx, err, interrupted)
+	if interrupted {
+		return 0, contextError(ctx)
+	}
+	return 0, c.readFailed(err)
 }
 
 // readFailed tells the call's end from the connection's.
-func (c *Conn) readFailed(ctx context.Context, err error, interrupted bool) error {
+func (c *Conn) readFailed(err error) error {
 	switch {
-	case interrupted:
-		return contextError(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return err // a deadline set through NetConn
 	case err == nil:

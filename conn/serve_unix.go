@@ -28,11 +28,8 @@ func (s *server) runRaw(ctx context.Context) error {
 		case err == nil:
 			return c.readError() // the socket was shut down while Serve was inside
 		}
-		if err := c.readFailed(ctx, err, false); c.over(err) {
-			return err
-		}
+		return c.readFailed(err)
 	}
-}
 
 // enterRaw runs f inside RawConn.Read. While it is inside, end does not close
 // the descriptor but leaves that to here.
@@ -97,7 +94,7 @@ func (s *server) readOnce(fd uintptr) (done, wait bool) {
 		r.drop()
 		return false, true
 	case err != nil:
-		s.ended = c.readFailed(nil, err, false)
+		s.ended = c.readFailed(err)
 		return true, false
 	}
 	c.keep.alive()

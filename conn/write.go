@@ -215,6 +215,7 @@ func (c *Conn) await(ctx context.Context, e *entry) error {
 		}
 		// The wire is ours, and e is at the head of the queue.
 		if c.detached(ctx) {
+			e.state = entryWaiting // for the flusher now
 			go c.flusher()
 			c.mu.Unlock()
 			continue
@@ -309,9 +310,12 @@ func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) err
 	}
 	c.keep.message()
 	if w.ahead() {
-		own := append(getBuffer(len(p)), p...)
-		w.queued += len(own)
-		w.push(&entry{t: t, p: own, copied: true, prepared: prepared})
+		e := &entry{t: t, prepared: prepared}
+		if prepared == nil {
+			e.p = append(getBuffer(len(p)), p...)
+		}
+		w.queued += e.size()
+		w.push(e)
 		c.dispatch()
 		return nil
 	}
