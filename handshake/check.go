@@ -66,8 +66,11 @@ func checkTarget(r *Request) *Error {
 	if r.URL == nil {
 		r.URL, _ = url.ParseRequestURI(r.Target)
 	}
-	absolute := hasPrefixFold(r.Target, "http://") || hasPrefixFold(r.Target, "https://")
-	if r.URL == nil || strings.IndexByte(r.Target, '#') >= 0 || !absolute && !strings.HasPrefix(r.Target, "/") {
+	if r.URL == nil || strings.IndexByte(r.Target, '#') >= 0 {
+		return badRequest(fieldRequestLine, badTarget)
+	}
+	absolute := r.URL.Host != "" && (hasPrefixFold(r.Target, "http://") || hasPrefixFold(r.Target, "https://"))
+	if !absolute && !strings.HasPrefix(r.Target, "/") {
 		return badRequest(fieldRequestLine, badTarget)
 	}
 	return nil

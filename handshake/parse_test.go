@@ -74,6 +74,17 @@ func TestParserLimits(t *testing.T) {
 	if _, n, err := ParseRequest([]byte(full)); n != MaxHeaderBytes || err != nil {
 		t.Errorf("a request of exactly the limit: %d, %v", n, err)
 	}
+	if r, n, err := ParseRequest([]byte(full[:MaxHeaderBytes-1])); r != nil || n != 0 || err != nil {
+		t.Errorf("one byte less: %d, %v", n, err)
+	}
+	full = strings.Replace(full, "GET / HTTP/1.1", "HTTP/1.1 101 O", 1)
+	if _, n, err := ParseResponse([]byte(full)); n != MaxHeaderBytes || err != nil {
+		t.Errorf("a response of exactly the limit: %d, %v", n, err)
+	}
+	// What has no end after exactly the limit may still get one.
+	if resp, n, err := ParseResponse([]byte(full[:MaxHeaderBytes-1] + "x")); resp != nil || n != 0 || err != nil {
+		t.Errorf("a response without an end: %d, %v", n, err)
+	}
 }
 
 // TestParseOpaque shows that bytes beyond ASCII pass through as they are: RFC 6455
@@ -129,8 +140,16 @@ func TestResponseRefusal(t *testing.T) {
 	if err == nil || err.Error() != "websocket: handshake: status line: asks for credentials: see the WWW-Authenticate or Proxy-Authenticate header (status 401)" {
 		t.Errorf("error %q", err)
 	}
-	_, err = new(Offer).CheckResponse(&http.Response{StatusCode: 302, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Location": {"/"}}})
-	if err == nil || !strings.Contains(err.Error(), "Location") {
-		t.Errorf("error %q", err)
+	for _, tt := range []struct {
+		status        int
+		location, say string
+	}{
+		{200, "/", "accept"}, {300, "/", "Location"}, {302, "/", "Location"}, {399, "/", "Location"}, {302, "", "accept"},
+		{400, "/", "accept"}, {401, "", "WWW-Authenticate"}, {403, "", "accept"}, {407, "", "Proxy-Authenticate"},
+	} {
+		resp := &http.Response{StatusCode: tt.status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Location": {tt.location}}}
+		if _, err := new(Offer).CheckResponse(resp); err == nil || !strings.Contains(err.Error(), tt.say) {
+			t.Errorf("status %d: error %v does not say %q", tt.status, err, tt.say)
+		}
 	}
 }

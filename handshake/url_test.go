@@ -33,6 +33,8 @@ var urlTests = []struct {
 	{"UR-3-08", "ws://b%C3%BCcher.example./", "xn--bcher-kva.example.:80", "xn--bcher-kva.example.", "/"},
 	{"UR-3-08", "ws://例え.テスト/", "xn--r8jz45g.xn--zckzah:80", "xn--r8jz45g.xn--zckzah", "/"},
 	{"UR-3-08", "ws://भारत/", "xn--h2brj9c:80", "xn--h2brj9c", "/"},
+	{"UR-3-08", "ws://ü" + strings.Repeat("a", 55), "xn--" + strings.Repeat("a", 55) + "-oxf:80", "xn--" + strings.Repeat("a", 55) + "-oxf", "/"},
+	{"UR-3-05", "ws://h/?%ff%FF%0a%A0", "h:80", "h", "/?%ff%FF%0a%A0"},
 	{"UR-3-08", "ws://h/?q=ä b\"<>%20", "h:80", "h", "/?q=%C3%A4%20b%22%3C%3E%20"},
 	{"UR-3-08", "ws://h/a b", "h:80", "h", "/a%20b"},
 	{"HC-4.1-06", "ws://h:80/", "h:80", "h", "/"},
@@ -45,6 +47,9 @@ func TestParseURL(t *testing.T) {
 	for _, tt := range urlTests {
 		t.Run(tt.id+"/client/"+tt.raw, func(t *testing.T) {
 			u := mustURL(t, tt.raw)
+			if u.ForceQuery {
+				t.Error("an empty query is left")
+			}
 			if got := HostPort(u); got != tt.hostPort {
 				t.Errorf("HostPort = %q, want %q", got, tt.hostPort)
 			}
@@ -75,6 +80,9 @@ var badURLs = []struct{ id, raw, say string }{
 	{"UR-3-05", "ws://h/?a=%zz", "%25"},
 	{"UR-3-05", "ws://h/?a=%4", "%25"},
 	{"UR-3-05", "ws://h/?%", "%25"},
+	{"UR-3-05", "ws://h/?%4z", "%25"},
+	{"UR-3-05", "ws://h/?%z4", "%25"},
+	{"UR-3-05", "ws://h/?%4g", "%25"},
 	{"UR-3-05", "ws://h%41/", "escape"},
 	{"UR-3-05", "ws://h h/", "invalid"},
 	{"UR-3-05", "ws://h\r\nX: y/", "invalid"},
@@ -94,7 +102,7 @@ var badURLs = []struct{ id, raw, say string }{
 	{"UR-3-08", "ws://ü.xn--a-\u00fc/", "A-label"},                     // no A-label
 	{"UR-3-08", "ws://ü..example/", "A-label"},                         // empty label
 	{"UR-3-08", "ws://ü\"/", "A-label"},                                // no host at all
-	{"UR-3-08", "ws://" + strings.Repeat("ü", 64), "A-label"},          // longer than a label
+	{"UR-3-08", "ws://ü" + strings.Repeat("a", 56), "A-label"},          // longer than a label
 	{"UR-3-08", "ws://" + strings.Repeat("ü.", 127) + "de", "A-label"}, // longer than a name
 }
 
