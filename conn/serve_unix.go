@@ -11,25 +11,24 @@ import "context"
 func (s *server) runRaw(ctx context.Context) error {
 	c := s.c
 	d := readDeadline{c}
-	for {
-		if err := c.rd.watch.arm(ctx, d); err != nil {
-			return err
-		}
-		err := c.enterRaw(s.ready)
-		interrupted := c.rd.watch.interrupted()
-		if ctx.Done() != nil {
-			c.rd.watch.disarm(d)
-		}
-		switch {
-		case s.ended != nil:
-			return s.ended
-		case interrupted:
-			return contextError(ctx)
-		case err == nil:
-			return c.readError() // the socket was shut down while Serve was inside
-		}
-		return c.readFailed(err)
+	if err := c.rd.watch.arm(ctx, d); err != nil {
+		return err
 	}
+	err := c.enterRaw(s.ready)
+	interrupted := c.rd.watch.interrupted()
+	if ctx.Done() != nil {
+		c.rd.watch.disarm(d)
+	}
+	switch {
+	case s.ended != nil:
+		return s.ended
+	case interrupted:
+		return contextError(ctx)
+	case err == nil:
+		return c.readError() // the socket was shut down while Serve was inside
+	}
+	return c.readFailed(err)
+}
 
 // enterRaw runs f inside RawConn.Read. While it is inside, end does not close
 // the descriptor but leaves that to here.
