@@ -1,0 +1,148 @@
+package autobahn
+
+import (
+	"fmt"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// digits and octets are what long messages are made of.
+const (
+	digits = "BAsd7&jh23"
+	octets = "\x00\xfe\x23\xfa\xf0"
+)
+
+// echo is the course of a case that judges each message as it comes.
+type echo struct {
+	sent    int    // messages so far
+	payload []byte // the one that is to come back
+}
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// limitCases are section 9.
+func limitCases() []*Case {
+	var cases []*Case
+	for _, kind := range []struct {
+		name          string
+		binary        bool
+		large, pieces int // groups
+		waits         []closeAfter
+	}{
+		{"text", false, 1, 5, []closeAfter{10, 10, 100, 100, 100, 100}},
+		{"binary", true, 2, 6, []closeAfter{10, 10, 10, 10, 100, 100}},
+	} {
+		op, filler := frame.Text, digits
+		if kind.binary {
+			op, filler = frame.Binary, octets
+		}
+		var large, fragmented, chopped []*Case
+		for i, size := range []int{64 * kib, 256 * kib, mib, 4 * mib, 8 * mib, 16 * mib} {
+			c := oneEcho(size, kind.binary, kind.waits[i]*closeAfter(second), send{op: op, payload: filler, length: size})
+			c.Description = fmt.Sprintf("Send a %s message of %s.", kind.name, sizeText(size))
+			large = append(large, c)
+		}
+		for i := range 9 {
+			size := 64 << (2 * i)
+			filler := "*"
+			if kind.binary && i == 0 {
+				filler = "\xfe"
+			}
+			// The payload is made when it is needed: 4 MiB that each case would hold.
+			c := oneEcho(4*mib, kind.binary, closeAfter(100*second), doing(func(t *tester) {
+				t.say(cycle(filler, 4*mib), kind.binary, size)
+			}))
+			c.Description = fmt.Sprintf("Send a %s message of 4 MiB in fragments of %s.", kind.name, sizeText(size))
+			fragmented = append(fragmented, c)
+		}
+		for i := range 6 {
+			chop := 64 << i
+			c := oneEcho(mib, kind.binary, closeAfter(1000*second), send{op: op, payload: filler, length: mib, chop: chop})
+			c.Description = fmt.Sprintf("Send a %s message of 1 MiB, %s at a time.", kind.name, sizeText(chop))
+			chopped = append(chopped, c)
+		}
+		cases = append(cases, number(fmt.Sprintf("9.%d", kind.large), large)...)
+		cases = append(cases, number(fmt.Sprintf("9.%d", kind.large+2), fragmented)...)
+		cases = append(cases, number(fmt.Sprintf("9.%d", kind.pieces), chopped)...)
+	}
+	return append(cases, roundTripCases()...)
+}
+
+func sizeText(n int) string {
+	switch {
+	case n >= mib:
+		return fmt.Sprintf("%d MiB", n/mib)
+	case n >= kib:
+		return fmt.Sprintf("%d KiB", n/kib)
+	}
+	return fmt.Sprintf("%d octets", n)
+}
+
+// oneEcho sends one message and awaits one of the same type and length.
+func oneEcho(length int, binary bool, wait closeAfter, sending step) *Case {
+	return &Case{
+		Expectation: "A message of the same type and length comes back.",
+		steps:       []step{sending, wait}, quiet: true, timed: true,
+		message: func(t *tester, payload []byte, isBinary bool) {
+			t.rec.enable(true)
+			switch {
+			case isBinary != binary:
+				t.Result = "A message of the other type came back."
+			case len(payload) != length:
+				t.Result = fmt.Sprintf("A message of %d octets came back, and not of %d.", len(payload), length)
+			default:
+				t.Behavior, t.Result = OK, fmt.Sprintf("A message of %d octets came back.", length)
+			}
+			t.closeFrame(1000, "")
+		},
+	}
+}
+
+// roundTrips is how many messages the cases with many of them send.
+const roundTrips = 1000
+
+// roundTripCases are 9.7 and 9.8: many messages, one at a time.
+func roundTripCases() []*Case {
+	var cases []*Case
+	waits := []closeAfter{60, 60, 60, 120, 240, 480}
+	for group, kind := range []struct {
+		name, filler string
+		binary       bool
+	}{{"text", "*", false}, {"binary", "\xfe", true}} {
+		var trips []*Case
+		for i, size := range []int{0, 16, 64, 256, 1024, 4096} {
+			payload := cycle(kind.filler, size)
+			next := func(t *tester) {
+				t.echo.sent++
+				op := frame.Text
+				if kind.binary {
+					op = frame.Binary
+				}
+				t.frame(send{op: op}, payload)
+			}
+			trips = append(trips, &Case{
+				Description: fmt.Sprintf("Send %d %s messages of %d octets, each when the one before has come back.", roundTrips, kind.name, size),
+				Expectation: "Each comes back with the same type and length.",
+				steps:       []step{doing(next), waits[i] * closeAfter(second)}, quiet: true, timed: true,
+				message: func(t *tester, got []byte, isBinary bool) {
+					switch {
+					case isBinary != kind.binary || len(got) != size:
+						t.Result = "A message of another type or length came back."
+					case t.echo.sent < roundTrips:
+						next(t)
+						return
+					default:
+						t.Behavior, t.Result = OK, "All messages came back in time."
+					}
+					t.rec.enable(true)
+					t.closeFrame(1000, "")
+				},
+			})
+		}
+		cases = append(cases, number(fmt.Sprintf("9.%d", 7+group), trips)...)
+	}
+	return cases
+}

@@ -1,0 +1,152 @@
+// Command wsconform tests WebSocket endpoints. It sends what the 517 cases of the
+// Autobahn|Testsuite send, judges as that suite does, and writes its reports.
+//
+//	wsconform server-test -url ws://127.0.0.1:9001   test an echo server
+//	wsconform serve -addr 127.0.0.1:9001             be the server that echo clients test themselves against
+//	wsconform list                                   show the cases
+//
+// A server under test echoes each message. A client under test asks for
+// /getCaseCount, echoes on /runCase?case=N&agent=NAME for each N from one to that
+// number, and ends with /updateReports?agent=NAME.
+//
+// The exit status is 0 if all cases passed, 1 if one did not, and 2 if the run could
+// not be done.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/rfc6455/ws/autobahn"
+)
+
+const usage = `usage: wsconform server-test -url ws://HOST:PORT/ [flags]
+       wsconform serve -addr HOST:PORT [flags]
+       wsconform list [flags]
+`
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if len(os.Args) < 2 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	var err error
+	switch os.Args[1] {
+	case "server-test":
+		err = serverTest(ctx, os.Args[2:])
+	case "serve":
+		err = serve(ctx, os.Args[2:])
+	case "list":
+		err = list(os.Args[2:])
+	default:
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	if errors.Is(err, errNotPassed) {
+		os.Exit(1)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "wsconform:", err)
+		os.Exit(2)
+	}
+}
+
+// errNotPassed is the error of a run in which a case did not pass.
+var errNotPassed = errors.New("not all cases passed")
+
+// selection are the flags that choose cases.
+type selection struct{ cases, exclude string }
+
+func (s *selection) flags(f *flag.FlagSet) {
+	f.StringVar(&s.cases, "cases", "", "cases to run, as patterns with * between commas (default all)")
+	f.StringVar(&s.exclude, "exclude", "", "cases to leave out, likewise")
+}
+
+// pick returns the cases chosen.
+func (s *selection) pick() ([]*autobahn.Case, error) {
+	patterns := func(list string) []string {
+		return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	cases := autobahn.Pick(autobahn.Catalogue(), patterns(s.cases), patterns(s.exclude))
+	if len(cases) == 0 {
+		return nil, fmt.Errorf("no case matches -cases %q -exclude %q", s.cases, s.exclude)
+	}
+	return cases, nil
+}
+
+// serverTest tests an echo server.
+func serverTest(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("server-test", flag.ExitOnError)
+	var s selection
+	s.flags(f)
+	url := f.String("url", "", "address of the echo server, ws://HOST:PORT/")
+	agent := f.String("agent", "server", "the server's name in the report")
+	reports := f.String("reports", "reports/servers", "folder of the report")
+	parallel := f.Int("parallel", 0, "connections at once (default 16)")
+	f.Parse(args)
+	cases, err := s.pick()
+	if err != nil {
+		return err
+	}
+	var report autobahn.Report
+	client := autobahn.Client{URL: *url, Agent: *agent, Cases: cases, Parallel: *parallel, Progress: progress()}
+	if err := client.Run(ctx, &report); err != nil {
+		return err
+	}
+	if err := report.Write(*reports); err != nil {
+		return err
+	}
+	fmt.Printf("report: %s/index.html\n", *reports)
+	return summarize(&report)
+}
+
+// progress returns a function that shows how far a run is.
+func progress() func(o *autobahn.Outcome, done, total int) {
+	return func(o *autobahn.Outcome, done, total int) {
+		if !o.Passed() {
+			fmt.Printf("\r\033[K%s\n", o)
+		}
+		fmt.Printf("\r\033[K%d of %d  %s", done, total, o.Case.ID)
+		if done == total {
+			fmt.Println()
+		}
+	}
+}
+
+// summarize prints how many cases passed for each agent.
+func summarize(report *autobahn.Report) error {
+	for agent, results := range report.Index() {
+		counts := make(map[string]int)
+		for _, r := range results {
+			counts[r.Behavior]++
+		}
+		fmt.Printf("%s: %d cases: %v\n", agent, len(results), counts)
+	}
+	if n := len(report.Failures()); n > 0 {
+		fmt.Printf("FAIL: %d did not pass\n", n)
+		return errNotPassed
+	}
+	fmt.Println("PASS")
+	return nil
+}
+
+// list shows the cases.
+func list(args []string) error {
+	f := flag.NewFlagSet("list", flag.ExitOnError)
+	var s selection
+	s.flags(f)
+	f.Parse(args)
+	cases, err := s.pick()
+	for _, c := range cases {
+		fmt.Printf("%-8s %s\n         %s\n", c.ID, c.Description, c.Expectation)
+	}
+	return err
+}

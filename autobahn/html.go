@@ -1,0 +1,298 @@
+package autobahn
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+//go:embed report.html
+var reportTemplate string
+
+var pages = template.Must(template.New("").Parse(reportTemplate))
+
+// sectionTitles names the sections of the catalogues.
+var sectionTitles = map[string]string{
+	"1": "Framing", "2": "Pings and pongs", "3": "Reserved bits", "4": "Opcodes", "5": "Fragmentation",
+	"6": "UTF-8", "7": "Closing", "9": "Limits and performance", "10": "Automatic fragmentation",
+	"12": "Compression of different payloads", "13": "Compression with different parameters",
+	"rfc": "Beyond Autobahn",
+}
+
+// The matrix of the index page: rows are cases, columns are agents.
+type (
+	matrix struct {
+		Agents   []agentHead
+		Sections []matrixSection
+	}
+	agentHead struct {
+		Name  string
+		Tally []cell // how many of each verdict
+	}
+	matrixSection struct {
+		Number, Title string
+		Rows          []matrixRow
+	}
+	matrixRow struct {
+		ID, Description string
+		Cells           []cell
+	}
+	cell struct {
+		Class, Text, Note, Link string
+	}
+)
+
+// class returns the colour class of a verdict.
+func class(behavior string) string {
+	switch behavior {
+	case OK:
+		return "ok"
+	case NonStrict, WrongCode, FailedByClient:
+		return "warn"
+	case Informational:
+		return "info"
+	case Unimplemented:
+		return "none"
+	}
+	return "bad"
+}
+
+// indexPage returns the matrix of outcomes, which are sorted by agent and case.
+func indexPage(outcomes []*Outcome) ([]byte, error) {
+	var m matrix
+	byCase := make(map[string]map[string]*Outcome)
+	var ids []string
+	for _, o := range outcomes {
+		if n := len(m.Agents); n == 0 || m.Agents[n-1].Name != o.Agent {
+			m.Agents = append(m.Agents, agentHead{Name: o.Agent})
+		}
+		m.Agents[len(m.Agents)-1].count(o)
+		if byCase[o.Case.ID] == nil {
+			byCase[o.Case.ID] = make(map[string]*Outcome)
+			ids = append(ids, o.Case.ID)
+		}
+		byCase[o.Case.ID][o.Agent] = o
+	}
+	slices.SortFunc(ids, Compare)
+	for _, id := range ids {
+		number, _, _ := strings.Cut(id, ".")
+		if n := len(m.Sections); n == 0 || m.Sections[n-1].Number != number {
+			m.Sections = append(m.Sections, matrixSection{Number: number, Title: sectionTitles[number]})
+		}
+		row := matrixRow{ID: id}
+		for _, a := range m.Agents {
+			o := byCase[id][a.Name]
+			if o != nil {
+				row.Description = o.Case.Description
+			}
+			row.Cells = append(row.Cells, o.cell())
+		}
+		s := &m.Sections[len(m.Sections)-1]
+		s.Rows = append(s.Rows, row)
+	}
+	return render("index", m)
+}
+
+// count adds an outcome to an agent's tally.
+func (a *agentHead) count(o *Outcome) {
+	text := o.verdict.Behavior
+	if !o.Passed() && class(text) != "bad" && class(text) != "none" {
+		text = "close " + o.verdict.BehaviorClose
+	}
+	for i := range a.Tally {
+		if t := &a.Tally[i]; t.Text == text {
+			var n int
+			fmt.Sscan(t.Note, &n)
+			t.Note = fmt.Sprint(n + 1)
+			return
+		}
+	}
+	a.Tally = append(a.Tally, cell{Class: class(strings.TrimPrefix(text, "close ")), Text: text, Note: "1"})
+}
+
+// cell returns a field of the matrix; nil is a case that was not run.
+func (o *Outcome) cell() cell {
+	if o == nil {
+		return cell{Class: "missing", Text: "–"}
+	}
+	c := cell{Class: class(o.verdict.Behavior), Text: o.verdict.Behavior, Link: o.file("html")}
+	if o.verdict.BehaviorClose != OK && o.verdict.BehaviorClose != o.verdict.Behavior {
+		c.Note = "close " + o.verdict.BehaviorClose
+		if c.Class == "ok" {
+			c.Class = class(o.verdict.BehaviorClose)
+		}
+	}
+	if o.Case.timed {
+		c.Note = strings.TrimSpace(c.Note + " " + o.rec.duration().Round(time.Millisecond).String())
+	}
+	return c
+}
+
+// caseView is what the page of one case shows.
+type caseView struct {
+	Agent, ID, Description, Expectation string
+	Behavior, Close                     cell
+	Result, ResultClose                 string
+	Started, Duration                   string
+	Request, Response                   string
+	Facts                               []fact
+	Expected                            []fact
+	Received                            string
+	Log                                 []logLine
+}
+
+type fact struct{ Name, Value string }
+
+// logLine is a line of the frame log.
+type logLine struct {
+	At, Class, Arrow, What, Detail, Payload string
+}
+
+// casePage returns the page of one case.
+func casePage(o *Outcome) ([]byte, error) {
+	r := &o.rec
+	v := caseView{
+		Agent: o.Agent, ID: o.Case.ID, Description: o.Case.Description, Expectation: o.Case.Expectation,
+		Behavior: cell{Class: class(o.verdict.Behavior), Text: o.verdict.Behavior},
+		Close:    cell{Class: class(o.verdict.BehaviorClose), Text: o.verdict.BehaviorClose},
+		Result:   o.verdict.Result, ResultClose: o.verdict.ResultClose,
+		Started: r.started.UTC().Format(time.RFC3339), Duration: r.duration().Round(time.Microsecond).String(),
+		Request: r.HTTPRequest, Response: r.HTTPResponse, Received: eventText(o.received),
+		Facts: []fact{
+			{"first Close frame", who(r.ClosedByMe, "the tester's", "not the tester's")},
+			{"tester failed the connection", who(r.FailedByMe, "yes", "no")},
+			{"TCP closed by", who(r.DroppedByMe, "the tester", "the testee")},
+			{"closing handshake", who(r.WasClean, "complete", "not complete")},
+			{"tester's Close frame", closeText(r.LocalCloseCode, r.LocalCloseReason)},
+			{"testee's Close frame", closeText(r.RemoteCloseCode, r.RemoteCloseReason)},
+		},
+	}
+	if r.WasNotCleanReason != nil {
+		v.Facts = append(v.Facts, fact{"why not clean", *r.WasNotCleanReason})
+	}
+	for _, list := range []struct {
+		name   string
+		events []event
+	}{{OK, o.Case.ok}, {NonStrict, o.Case.nonStrict}} {
+		if list.events != nil {
+			v.Expected = append(v.Expected, fact{list.name, eventText(list.events)})
+		}
+	}
+	for _, e := range r.entries {
+		if line, ok := e.line(); ok {
+			v.Log = append(v.Log, line)
+		}
+	}
+	return render("case", v)
+}
+
+func render(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	err := pages.ExecuteTemplate(&b, name, data)
+	return b.Bytes(), err
+}
+
+func who(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
+
+func closeText(code *int, reason *string) string {
+	if code == nil {
+		return "none, or without a code"
+	}
+	s := fmt.Sprint(*code)
+	if reason != nil {
+		s += " " + preview([]byte(*reason))
+	}
+	return s
+}
+
+func eventText(events []event) string {
+	if len(events) == 0 {
+		return "nothing"
+	}
+	var list []string
+	for _, e := range events {
+		kind := e.kind
+		if kind == "message" {
+			kind = who(e.binary, "binary message", "text message")
+		}
+		list = append(list, fmt.Sprintf("%s (%d) %s", kind, len(e.data), preview(e.data)))
+	}
+	return strings.Join(list, "\n")
+}
+
+// line returns an entry of the frame log for people. The octets of frames are left
+// to the JSON file.
+func (e entry) line() (logLine, bool) {
+	l := logLine{At: fmt.Sprintf("%.3f", e.at.Seconds()*1000), Class: "note"}
+	switch e.row[0] {
+	case "RF", "TF":
+		op, fin, rsv := e.row[2].(frame.Opcode), e.row[3].(bool), e.row[4].(uint8)
+		data := e.row[1].([]any)
+		l.Class, l.Arrow, l.What = "in", "←", frameText(op, fin, rsv)
+		l.Detail, l.Payload = fmt.Sprintf("%v octets", data[0]), data[1].(string)
+		if e.row[0] == "TF" {
+			l.Class, l.Arrow = "out", "→"
+			l.Detail += sendText(e.row[6], e.row[7], e.row[8])
+		} else if e.row[5].(bool) {
+			l.Detail += ", masked"
+		}
+	case "CT":
+		l.What = fmt.Sprintf("wait %v s %s", e.row[1], e.row[2])
+	case "CTE":
+		l.What = fmt.Sprintf("the wait is over %s", e.row[1])
+	case "KL":
+		l.What = fmt.Sprintf("will fail the connection in %v s", e.row[1])
+	case "KLE":
+		l.What = "time is up: fail the connection"
+	case "TI":
+		l.What = fmt.Sprintf("will close in %v s", e.row[1])
+	case "TIE":
+		l.What = "time is up: close"
+	case "XX":
+		l.What = fmt.Sprint(e.row[1])
+	default:
+		return l, false
+	}
+	return l, true
+}
+
+func frameText(op frame.Opcode, fin bool, rsv uint8) string {
+	s := strings.ToUpper(op.String())
+	if fin {
+		s += " FIN"
+	}
+	for _, bit := range []struct {
+		bit  uint8
+		name string
+	}{{frame.RSV1, " RSV1"}, {frame.RSV2, " RSV2"}, {frame.RSV3, " RSV3"}} {
+		if rsv&bit.bit != 0 {
+			s += bit.name
+		}
+	}
+	return s
+}
+
+func sendText(repeat, chop, sync any) string {
+	var s string
+	if repeat != nil {
+		s += fmt.Sprintf(", repeated to %v", repeat)
+	}
+	if chop != nil {
+		s += fmt.Sprintf(", %v at a time", chop)
+	}
+	if sync == true {
+		s += ", in a write of its own"
+	}
+	return s
+}

@@ -1,0 +1,232 @@
+package autobahn
+
+import (
+	"bytes"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+	"strings"
+)
+
+// parameters are what permessage-deflate agrees on (RFC 7692 section 7.1). A
+// window of zero bits is one that no parameter names: the largest, 15.
+type parameters struct {
+	serverNoTakeover, clientNoTakeover bool
+	serverBits, clientBits             int
+	clientBitsHint                     bool // offers only: client_max_window_bits without a value
+}
+
+// deflation is permessage-deflate on one connection, seen from the tester.
+type deflation struct {
+	// How the tester compresses.
+	bits     int
+	takeover bool
+	source   compressor
+
+	// How the testee compresses.
+	window       int // bytes
+	keep         bool
+	history      []byte
+	memo         map[uint64]inflated
+	memoSize     int
+	agreed       parameters
+	maxPlainSize int
+}
+
+// inflated is a message that has been inflated before.
+type inflated struct{ packed, plain []byte }
+
+// newDeflation returns the extension with the parameters agreed on.
+func newDeflation(p parameters, server bool) *deflation {
+	d := &deflation{bits: 15, window: 1 << 15, agreed: p, maxPlainSize: maxEcho, memo: make(map[uint64]inflated)}
+	mineBits, mineNo, yourBits, yourNo := p.clientBits, p.clientNoTakeover, p.serverBits, p.serverNoTakeover
+	if server {
+		mineBits, mineNo, yourBits, yourNo = yourBits, yourNo, mineBits, mineNo
+	}
+	if mineBits > 0 {
+		d.bits = mineBits
+	}
+	if yourBits > 0 {
+		d.window = 1 << yourBits
+	}
+	d.takeover, d.keep = !mineNo, !yourNo
+	return d
+}
+
+// compress compresses a message.
+func (d *deflation) compress(payload []byte) []byte {
+	if d.source == nil {
+		d.source = newCompressor(d.bits)
+	} else if !d.takeover {
+		d.source.reset()
+	}
+	return d.source.compress(payload)
+}
+
+// seed makes the same bytes hash alike on all connections of a process.
+var seed = maphash.MakeSeed()
+
+// What is worth remembering of inflated messages, and how much of it.
+const (
+	memoMin = 1 << 10
+	memoMax = 4 << 20
+)
+
+// decompress inflates a message of the testee's. The result is valid until the
+// next call.
+//
+// The cases that send a thousand messages send the same few over and over. A
+// testee then answers with the same few, and what these inflate to is remembered:
+// it follows from the bytes and from those before, which the window holds.
+func (d *deflation) decompress(packed []byte) ([]byte, error) {
+	var key uint64
+	if len(packed) >= memoMin {
+		key = maphash.Bytes(seed, d.history) ^ maphash.Bytes(seed, packed)
+		if m, ok := d.memo[key]; ok && bytes.Equal(m.packed, packed) {
+			d.slide(m.plain)
+			return m.plain, nil
+		}
+	}
+	start := len(d.history)
+	all, err := inflate(d.history, append(packed, tail...), d.window, start+d.maxPlainSize)
+	if err != nil {
+		return nil, err
+	}
+	d.history = all[:start] // with the room that was made
+	plain := bytes.Clone(all[start:])
+	if key != 0 && d.memoSize < memoMax {
+		d.memo[key] = inflated{bytes.Clone(packed), plain}
+		d.memoSize += len(packed) + len(plain)
+	}
+	d.slide(plain)
+	return plain, nil
+}
+
+// slide moves the window on over a message.
+func (d *deflation) slide(plain []byte) {
+	if !d.keep {
+		d.history = d.history[:0]
+		return
+	}
+	if len(plain) >= d.window {
+		d.history = append(d.history[:0], plain[len(plain)-d.window:]...)
+		return
+	}
+	d.history = append(d.history, plain...)
+	if over := len(d.history) - d.window; over > 0 {
+		d.history = append(d.history[:0], d.history[over:]...)
+	}
+}
+
+// deflateRule says what a case negotiates.
+type deflateRule struct {
+	// As a client, the tester sends these offers.
+	offers []parameters
+	// As a server, it goes through the testee's offers with each of these in turn,
+	// and accepts the first offer that allows what is asked of the client.
+	demands []parameters
+}
+
+// accept returns the answer to the first offer that meets a demand.
+func (r *deflateRule) accept(offers []parameters) (parameters, bool) {
+	for _, d := range r.demands {
+		for _, o := range offers {
+			if d.clientBits > 0 && o.clientBits == 0 && !o.clientBitsHint {
+				continue
+			}
+			return parameters{
+				serverNoTakeover: o.serverNoTakeover, serverBits: o.serverBits,
+				clientNoTakeover: d.clientNoTakeover, clientBits: d.clientBits,
+			}, true
+		}
+	}
+	return parameters{}, false
+}
+
+// offerText returns the header value of an offer, answerText that of an answer.
+func (p parameters) offerText() string {
+	s := "permessage-deflate; client_no_context_takeover; client_max_window_bits"
+	if p.serverNoTakeover {
+		s += "; server_no_context_takeover"
+	}
+	if p.serverBits > 0 {
+		s += "; server_max_window_bits=" + strconv.Itoa(p.serverBits)
+	}
+	return s
+}
+
+func (p parameters) answerText() string {
+	s := "permessage-deflate"
+	if p.serverNoTakeover {
+		s += "; server_no_context_takeover"
+	}
+	if p.serverBits > 0 {
+		s += "; server_max_window_bits=" + strconv.Itoa(p.serverBits)
+	}
+	if p.clientNoTakeover {
+		s += "; client_no_context_takeover"
+	}
+	if p.clientBits > 0 {
+		s += "; client_max_window_bits=" + strconv.Itoa(p.clientBits)
+	}
+	return s
+}
+
+// parseExtensions returns the permessage-deflate elements of a header value; other
+// extensions are counted. Only offers may have client_max_window_bits without a
+// value (RFC 7692 section 7.1.2.2).
+func parseExtensions(value string, offer bool) (found []parameters, others int, err error) {
+	for element := range strings.SplitSeq(value, ",") {
+		name, rest, _ := strings.Cut(element, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "":
+			continue
+		case "permessage-deflate":
+		default:
+			others++
+			continue
+		}
+		var p parameters
+		seen := make(map[string]bool)
+		for param := range strings.SplitSeq(rest, ";") {
+			if strings.TrimSpace(param) == "" {
+				continue
+			}
+			if err := p.set(param, offer, seen); err != nil {
+				return nil, 0, err
+			}
+		}
+		found = append(found, p)
+	}
+	return found, others, nil
+}
+
+// set takes one parameter. Each may be there once.
+func (p *parameters) set(param string, offer bool, seen map[string]bool) error {
+	name, value, valued := strings.Cut(param, "=")
+	name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
+	if seen[name] {
+		return fmt.Errorf("permessage-deflate has %s twice", name)
+	}
+	seen[name] = true
+	var bits int
+	if valued {
+		var err error
+		if bits, err = strconv.Atoi(value); err != nil || bits < 8 || bits > 15 || value[0] == '0' {
+			return fmt.Errorf("permessage-deflate has %s=%s", name, value)
+		}
+	}
+	switch {
+	case name == "server_no_context_takeover" && !valued:
+		p.serverNoTakeover = true
+	case name == "client_no_context_takeover" && !valued:
+		p.clientNoTakeover = true
+	case name == "server_max_window_bits" && valued:
+		p.serverBits = bits
+	case name == "client_max_window_bits" && (valued || offer):
+		p.clientBits, p.clientBitsHint = bits, !valued
+	default:
+		return fmt.Errorf("permessage-deflate has the parameter %q", strings.TrimSpace(param))
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package autobahn
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// fuzzingServer starts a server and returns it and its address. The test ends it
+// and fails if it does not end well.
+func fuzzingServer(t *testing.T, s *Server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return l.Addr().String()
+}
+
+// client is a client that does what a test says.
+type client struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// visitServer does an opening handshake. The test fails if the status is another.
+func visitServer(t *testing.T, addr, target string, status int, headers ...string) *client {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	request := "GET " + target + " HTTP/1.1\r\nHost: " + addr + "\r\n"
+	if headers == nil {
+		headers = []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + newKey()}
+	}
+	fmt.Fprintf(nc, "%s%s\r\n\r\n", request, strings.Join(headers, "\r\n"))
+	c := &client{nc, bufio.NewReader(nc)}
+	r, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatalf("%s: %v", target, err)
+	}
+	if r.StatusCode != status {
+		t.Fatalf("%s: status %d, want %d", target, r.StatusCode, status)
+	}
+	return c
+}
+
+// message reads a message of one frame.
+func (c *client) message(t *testing.T) string {
+	t.Helper()
+	h, payload, err := readFrame(c.r)
+	if err != nil || h.Opcode != frame.Text {
+		t.Fatalf("got opcode %d, %v, want a text message", h.Opcode, err)
+	}
+	return string(payload)
+}
+
+func (c *client) send(op frame.Opcode, payload []byte) {
+	h := frame.Header{Opcode: op, Fin: true, Length: int64(len(payload)), Masked: true}
+	c.Write(append(frame.Append(nil, h), payload...))
+}
+
+// echo echoes messages until the connection ends.
+func (c *client) echo() {
+	for {
+		h, payload, err := readFrame(c.r)
+		if err != nil {
+			return
+		}
+		if h.Opcode == frame.Ping {
+			h.Opcode = frame.Pong
+		}
+		c.send(h.Opcode, payload)
+	}
+}
+
+func TestServerEndpoints(t *testing.T) {
+	dir := t.TempDir()
+	s := &Server{Cases: Pick(Catalogue(), []string{"1.1.1", "1.1.2", "2.2"}, nil), Reports: dir}
+	addr := fuzzingServer(t, s)
+	if got := visitServer(t, addr, "/getCaseCount", 101).message(t); got != "3" {
+		t.Errorf("getCaseCount: %s", got)
+	}
+	var info struct{ ID, Description string }
+	err := json.Unmarshal([]byte(visitServer(t, addr, "/getCaseInfo?case=3", 101).message(t)), &info)
+	if err != nil || info.ID != "2.2" || info.Description == "" {
+		t.Errorf("getCaseInfo: %+v, %v", info, err)
+	}
+	early := visitServer(t, addr, "/getCaseStatus?casetuple=1.1.2&agent=x", 101)
+	for n := range 3 {
+		visitServer(t, addr, fmt.Sprintf("/runCase?case=%d&agent=x", n+1), 101).echo()
+	}
+	if got := early.message(t); got != `{"behavior":"OK"}` {
+		t.Errorf("getCaseStatus before the case: %s", got)
+	}
+	if got := visitServer(t, addr, "/getCaseStatus?case=3&agent=x", 101).message(t); got != `{"behavior":"OK"}` {
+		t.Errorf("getCaseStatus after the case: %s", got)
+	}
+	visitServer(t, addr, "/updateReports?agent=x", 101).echo()
+	index, err := ReadIndex(filepath.Join(dir, "index.json"))
+	if err != nil || len(index["x"]) != 3 || index["x"]["2.2"].Behavior != OK {
+		t.Errorf("index.json holds %+v, %v", index, err)
+	}
+}
+
+func TestServerRefuses(t *testing.T) {
+	addr := fuzzingServer(t, &Server{Cases: Pick(Catalogue(), []string{"1.1.1"}, nil)})
+	for _, target := range []string{
+		"/runCase", "/runCase?case=1", "/runCase?agent=x", "/runCase?case=0&agent=x", "/runCase?case=2&agent=x",
+		"/runCase?case=x&agent=x", "/runCase?case=1&case=1&agent=x", "/runCase?casetuple=9.9.9&agent=x",
+		"/getCaseInfo", "/getCaseStatus?case=1", "/updateReports",
+	} {
+		visitServer(t, addr, target, 500)
+	}
+	good := []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + newKey()}
+	for i, bad := range []string{"Upgrade: x", "Connection: close", "Sec-WebSocket-Version: 7", "Sec-WebSocket-Key: short"} {
+		headers := append([]string(nil), good...)
+		headers[i] = bad
+		visitServer(t, addr, "/getCaseCount", 400, headers...)
+	}
+	visitServer(t, addr, "/getCaseCount", 400, append(good, "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits")...)
+}
+
+// TestServerPages looks at the report as a browser does.
+func TestServerPages(t *testing.T) {
+	s := &Server{Cases: Pick(Catalogue(), []string{"1.1.2"}, nil)}
+	addr := fuzzingServer(t, s)
+	visitServer(t, addr, "/runCase?case=1&agent=A+%3Cb%3E", 101).echo()
+	<-s.Report.await("A <b>", "1.1.2")
+	page := func(target string) string {
+		c := visitServer(t, addr, target, 200, "Accept: */*")
+		b, err := io.ReadAll(c.r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for target, want := range map[string]string{"/": "a__b_case_1_1_2.html", "/a__b_case_1_1_2.html": "TEXT FIN"} {
+		got := page(target)
+		if !strings.Contains(got, want) || !strings.Contains(got, "A &lt;b&gt;") {
+			t.Errorf("%s holds no %q or no agent:\n%s", target, want, got)
+		}
+	}
+	visitServer(t, addr, "/other.html", 404, "Accept: */*")
+}
+
+// TestServerEnds ends the server in each of the ways in which a client can.
+func TestServerEnds(t *testing.T) {
+	for _, target := range []string{"/stopServer", "/updateReports?agent=x&shutdownOnComplete=true"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() { done <- new(Server).Serve(context.Background(), l) }()
+		visitServer(t, l.Addr().String(), target, 101).echo()
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
+func TestServerCommands(t *testing.T) {
+	addr := fuzzingServer(t, &Server{})
+	c := visitServer(t, addr, "/", 101)
+	c.send(frame.Text, []byte(`["sendframe", {"opcode": 9, "payload": "p", "fin": false, "rsv": 2}]`))
+	if h, p, err := readFrame(c.r); err != nil || h.Opcode != frame.Ping || h.Fin || h.RSV != 2 || string(p) != "p" {
+		t.Errorf("sendframe: %+v %q, %v", h, p, err)
+	}
+	c.send(frame.Text, []byte(`["sendframes", [{"opcode": 1, "payload": "ab", "payload_len": 5}, {"opcode": 2, "chopsize": 1}]]`))
+	if h, p, err := readFrame(c.r); err != nil || h.Opcode != frame.Text || string(p) != "ababa" {
+		t.Errorf("sendframes: %+v %q, %v", h, p, err)
+	}
+	if h, _, err := readFrame(c.r); err != nil || h.Opcode != frame.Binary {
+		t.Errorf("sendframes: %+v, %v", h, err)
+	}
+	c.send(frame.Text, []byte(`["echo", {"payload": "hello"}]`))
+	if got := c.message(t); got != "hello" {
+		t.Errorf("echo: %q", got)
+	}
+	c.send(frame.Text, []byte(`["close", {"code": 3001, "reason": "r"}]`))
+	if h, p, err := readFrame(c.r); err != nil || h.Opcode != frame.Close || string(p) != "\x0b\xb9r" {
+		t.Errorf("close: %+v %q, %v", h, p, err)
+	}
+	for _, bad := range []string{"x", `["echo"]`, `["dance", {}]`, `["sendframe", 3]`} {
+		c := visitServer(t, addr, "/", 101)
+		c.send(frame.Text, []byte(bad))
+		if h, _, err := readFrame(c.r); err == nil {
+			t.Errorf("%s: got %+v, want the end", bad, h)
+		}
+	}
+}
+
+// TestReportFiles holds a report's files to the form that other programs read.
+func TestReportFiles(t *testing.T) {
+	var report Report
+	cases := Pick(Catalogue(), []string{"1.1.2", "3.1", "7.5.1"}, nil)
+	c := Client{URL: testee{closeCode: 1000}.serve(t), Agent: "My/Lib 1.0", Cases: cases}
+	if err := c.Run(context.Background(), &report); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "new")
+	if err := report.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	var detail struct {
+		Agent, ID, Behavior, HTTPResponse string
+		Case                              int
+		Expected                          map[string][][]any
+		Received                          [][]any
+		RxFrameStats                      map[string]int
+		Wirelog                           [][]any
+		LocalCloseReason                  *string
+	}
+	if err := readJSON(filepath.Join(dir, "my_lib_1_0_case_1_1_2.json"), &detail); err != nil {
+		t.Fatal(err)
+	}
+	if detail.ID != "1.1.2" || detail.Case != 2 || detail.Behavior != OK || detail.RxFrameStats["1"] != 1 ||
+		len(detail.Expected[OK]) != 1 || len(detail.Received) != 1 || len(detail.Wirelog) < 4 {
+		t.Errorf("1.1.2: %+v", detail)
+	}
+	if err := readJSON(filepath.Join(dir, "my_lib_1_0_case_7_5_1.json"), &detail); err != nil {
+		t.Fatal(err)
+	}
+	if r := detail.LocalCloseReason; r == nil || !strings.HasPrefix(*r, "cebae1") {
+		t.Errorf("7.5.1: the reason is not in hexadecimal: %v", r)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "junit.xml"))
+	var junit junitSuites
+	if err := errors.Join(err, xml.Unmarshal(b, &junit)); err != nil {
+		t.Fatal(err)
+	}
+	if len(junit.Suites) != 1 || junit.Suites[0].Tests != 3 || junit.Suites[0].Failures != 1+1 {
+		t.Errorf("junit.xml: %+v", junit)
+	}
+}
