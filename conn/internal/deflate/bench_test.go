@@ -8,7 +8,10 @@ import (
 	"testing"
 )
 
-// benchSizes are the message sizes of every benchmark here.
+// The benchmarks take their messages in turn from a set of different ones: a
+// processor learns the branches of a single small message by heart.
+const benchMessages = 16
+
 var benchSizes = []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20}
 
 func sizeName(n int) string {
@@ -21,48 +24,107 @@ func sizeName(n int) string {
 	return fmt.Sprintf("%dB", n)
 }
 
-// flateMessage compresses as a sender of permessage-deflate that is made of
-// compress/flate does.
-func flateMessage(text []byte, level int) []byte {
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, level)
-	if err != nil {
-		panic(err)
+// benchmark runs f on each of the messages in turn. f returns the bytes of
+// payload, so that the ratio can be told.
+func benchmark(b *testing.B, texts [][]byte, f func(i int) int) {
+	b.SetBytes(int64(len(texts[0])))
+	b.ReportAllocs()
+	wire, n := 0, 0
+	for b.Loop() {
+		wire += f(n % len(texts))
+		n++
 	}
-	w.Write(text)
-	w.Flush()
-	return bytes.TrimSuffix(b.Bytes(), tail[:])
+	b.ReportMetric(float64(wire)/float64(n*len(texts[0])), "wire/text")
 }
 
+// BenchmarkEncode compresses whole messages without takeover, beside
+// compress/flate of level 1 that is reset for each.
+func BenchmarkEncode(b *testing.B) {
+	for _, n := range benchSizes {
+		var texts [][]byte
+		for seed := range uint64(benchMessages) {
+			texts = append(texts, jsonText(seed, n))
+		}
+		for _, level := range []uint8{1, 2, 6, 9} {
+			b.Run(fmt.Sprintf("%s/level%d", sizeName(n), level), func(b *testing.B) {
+				e := Encoder{Level: level}
+				dst := make([]byte, 0, 2*n)
+				benchmark(b, texts, func(i int) int { return len(e.Append(dst, texts[i], Last)) })
+			})
+		}
+		b.Run(sizeName(n)+"/flate", func(b *testing.B) {
+			var out bytes.Buffer
+			w, _ := flate.NewWriter(&out, 1)
+			benchmark(b, texts, func(i int) int {
+				out.Reset()
+				w.Reset(&out)
+				w.Write(texts[i])
+				w.Flush()
+				return out.Len() - len(tail)
+			})
+		})
+	}
+}
+
+// BenchmarkTakeover compresses the messages of a connection with context
+// takeover, beside one compress/flate writer of level 1 for all of them.
+func BenchmarkTakeover(b *testing.B) {
+	for _, n := range []int{64, 256, 1 << 10, 4 << 10} {
+		text := jsonText(1, 1<<18)
+		var texts [][]byte
+		for i := 0; i+n <= len(text); i += n {
+			texts = append(texts, text[i:i+n])
+		}
+		for _, bits := range []uint8{9, 12, 15} {
+			b.Run(fmt.Sprintf("%s/window%d", sizeName(n), bits), func(b *testing.B) {
+				e := Encoder{WindowBits: bits, Takeover: true}
+				dst := make([]byte, 0, 2*n)
+				benchmark(b, texts, func(i int) int { return len(e.Append(dst, texts[i], Last)) })
+			})
+		}
+		b.Run(sizeName(n)+"/flate", func(b *testing.B) {
+			var out bytes.Buffer
+			w, _ := flate.NewWriter(&out, 1)
+			benchmark(b, texts, func(i int) int {
+				out.Reset()
+				w.Write(texts[i])
+				w.Flush()
+				return out.Len() - len(tail)
+			})
+		})
+	}
+}
+
+// BenchmarkDecode inflates what compress/flate has made.
 func BenchmarkDecode(b *testing.B) {
 	for _, n := range benchSizes {
-		text := jsonText(1, n)
-		wire := flateMessage(text, 1)
+		var texts, wires [][]byte
+		for seed := range uint64(benchMessages) {
+			texts = append(texts, jsonText(seed, n))
+			wires = append(wires, flateMessage(texts[seed], 6))
+		}
 		b.Run(sizeName(n)+"/ours", func(b *testing.B) {
 			var d Decoder
-			dst := make([]byte, 0, n+64)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := d.Append(dst, wire, Last); err != nil {
+			dst := make([]byte, 0, n)
+			benchmark(b, texts, func(i int) int {
+				if _, err := d.Append(dst, wires[i], Last); err != nil {
 					b.Fatal(err)
 				}
-			}
+				return len(wires[i])
+			})
 		})
 		b.Run(sizeName(n)+"/flate", func(b *testing.B) {
-			whole := append(bytes.Clone(wire), 0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff)
-			src := bytes.NewReader(whole)
+			src := bytes.NewReader(nil)
 			r := flate.NewReader(src)
-			dst := make([]byte, n+64)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				src.Reset(whole)
+			dst := make([]byte, n)
+			benchmark(b, texts, func(i int) int {
+				src.Reset(wires[i])
 				r.(flate.Resetter).Reset(src, nil)
-				if got, err := io.ReadFull(r, dst); got != n || err != io.ErrUnexpectedEOF {
-					b.Fatal(got, err)
+				if _, err := io.ReadFull(r, dst); err != nil {
+					b.Fatal(err)
 				}
-			}
+				return len(wires[i])
+			})
 		})
 	}
 }

@@ -4,9 +4,11 @@ package deflate
 // up to 1 try one, without a chain.
 var depths = [...]int{0, 0, 4, 8, 16, 32, 64, 128, 512, 1024}
 
-// chain links each position to the one before it that has the same hash, as
-// the distance between the two: 0 to where nothing is linked. It is indexed by
-// positions, of which it holds those in the largest window.
+// chain links each position to the one before it that has the same hash, by
+// the distance between the two, which is at least 1. It is indexed by
+// positions, of which it holds those in the largest window; every position of
+// a text is entered, so a walk meets no entry of an earlier text before it has
+// left the window.
 type chain [windowMax]uint16
 
 const chainMask = windowMax - 1
@@ -76,11 +78,7 @@ func (m *matcher) best(i, least int) (length, distance int) {
 				}
 			}
 		}
-		next := m.chain[(at-uint32(back))&chainMask]
-		if next == 0 {
-			break
-		}
-		back += int(next)
+		back += int(m.chain[(at-uint32(back))&chainMask])
 	}
 	return length, distance
 }

@@ -81,7 +81,7 @@ func (m *matcher) finish() { m.base += uint32(m.end) }
 // or more is found all the same, at its second byte if not at the first, and
 // then extended backwards.
 func (m *matcher) learn() {
-	for i := 0; i+8 <= m.end; i += 4 {
+	for i := 0; i+5 <= m.end; i += 4 {
 		v := m.load(i)
 		m.table[m.hash(v)] = m.base + uint32(i)
 		m.table[m.hash(v>>16)] = m.base + uint32(i+2)

@@ -67,9 +67,3 @@ func (w *window) copyBack(p []byte, back int) int {
 	copy(p[n:], w.buf)
 	return len(p)
 }
-
-// clear forgets the bytes held but keeps their memory for the next text.
-func (w *window) clear() {
-	w.buf = w.buf[:0]
-	w.head = 0
-}

@@ -1,0 +1,334 @@
+package deflate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// message is one message as it comes from a peer, and what is to become of it.
+type message struct {
+	wire string // hex; | where one part ends and the next begins
+	text string
+	err  error
+}
+
+// TestDecoderRequirements has the messages of RFC 7692 section 7.2.3 byte for
+// byte, and what a peer may get wrong.
+func TestDecoderRequirements(t *testing.T) {
+	for _, test := range []struct {
+		id, name string
+		alone    bool // without takeover
+		messages []message
+	}{
+		{id: "PD-7.2.2-06", name: "tail put back", messages: []message{{wire: "f248cdc9c90700", text: "Hello"}}},
+		{id: "PD-7.2.3-07", name: "two parts", messages: []message{{wire: "f248cd|c9c90700", text: "Hello"}}},
+		{id: "PD-7.2.3-07", name: "one byte each", messages: []message{{wire: "f2|48|cd|c9|c9|07|00", text: "Hello"}}},
+		{id: "PD-7.2.3-07", name: "empty last part", messages: []message{{wire: "f248cdc9c90700|", text: "Hello"}}},
+		{id: "PD-6-25", name: "empty first part", messages: []message{{wire: "|f248cdc9c90700", text: "Hello"}}},
+		{id: "PD-7.2.3-08", name: "shared window", messages: []message{
+			{wire: "f248cdc9c90700", text: "Hello"}, {wire: "f200110000", text: "Hello"},
+		}},
+		{id: "PD-7.2.3-08", name: "window not shared", alone: true, messages: []message{
+			{wire: "f248cdc9c90700", text: "Hello"}, {wire: "f200110000", err: ErrCorrupt},
+		}},
+		{id: "PD-7.1.1-09", name: "window kept over empty messages", messages: []message{
+			{wire: "f248cdc9c90700", text: "Hello"}, {wire: "00"}, {wire: ""}, {wire: "0200"}, {wire: "f200110000", text: "Hello"},
+		}},
+		{id: "PD-7.2.3-09", name: "stored", messages: []message{{wire: "000500faff48656c6c6f00", text: "Hello"}}},
+		{id: "PD-7.2.3-10", name: "BFINAL, window survives", messages: []message{
+			{wire: "f348cdc9c9070000", text: "Hello"}, {wire: "f200110000", text: "Hello"},
+		}},
+		{id: "PD-7.2.3-10", name: "BFINAL, then more", messages: []message{
+			{wire: "f348cdc9c90700f248cdc9c90700", text: "HelloHello"},
+		}},
+		{id: "PD-7.2.3-10", name: "BFINAL, stored and dynamic blocks", messages: []message{
+			{wire: "010500faff48656c6c6f f348cdc9c90700 00", text: "HelloHello"},
+		}},
+		{id: "PD-7.2.3-10", name: "BFINAL, without the empty block", messages: []message{
+			{wire: "f348cdc9c90700", err: ErrCorrupt},
+		}},
+		{id: "PD-7.2.3-11", name: "two blocks", messages: []message{{wire: "f248050000 00ffffcac9c90700", text: "Hello"}}},
+		{id: "PD-7.2.3-12", name: "empty, stored", messages: []message{{wire: "00"}}},
+		{id: "PD-7.2.3-12", name: "empty, fixed", messages: []message{{wire: "0200"}}},
+		{id: "PD-7.2-13", name: "no payload", messages: []message{
+			{wire: "f248cdc9c90700", text: "Hello"}, {wire: ""}, {wire: "||"}, {wire: "f200110000", text: "Hello"},
+		}},
+		{id: "PD-7.2-14", name: "reserved block type", messages: []message{{wire: "ffff", err: ErrCorrupt}, {wire: "00", err: ErrCorrupt}}},
+		{id: "PD-7.2-14", name: "LEN is not NLEN", messages: []message{{wire: "000500fafe48656c6c6f00", err: ErrCorrupt}}},
+		{id: "PD-7.2-14", name: "length symbol 286", messages: []message{{wire: "1a0300", err: ErrCorrupt}}},
+		{id: "PD-7.2-14", name: "distance symbol 30", messages: []message{{wire: "4b04f900", err: ErrCorrupt}}},
+		{id: "PD-7.2-15", name: "cut short", messages: []message{{wire: "f248cd", err: ErrCorrupt}}},
+		{id: "PD-7.2-15", name: "cut short in a stored block", messages: []message{{wire: "000a00f5ff48656c6c6f", err: ErrCorrupt}}},
+		{id: "PD-7.2-15", name: "no empty block at the end", messages: []message{{wire: "000500faff48656c6c6f", err: ErrCorrupt}}},
+		{id: "PD-7.2-16", name: "before the first byte", messages: []message{{wire: "f200110000", err: ErrCorrupt}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			eachRole(t, test.id, func(t *testing.T) {
+				d := Decoder{Takeover: !test.alone}
+				for i, m := range test.messages {
+					text, err := decodeParts(&d, m.wire)
+					if string(text) != m.text || !errors.Is(err, m.err) {
+						t.Errorf("message %d: %q, %v; want %q, %v", i, text, err, m.text, m.err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// decodeParts gives d the parts of a message, all of them to Append.
+func decodeParts(d *Decoder, wire string) (text []byte, err error) {
+	parts := strings.Split(wire, "|")
+	for i, p := range parts {
+		part := More
+		if i == len(parts)-1 {
+			part = Last
+		}
+		if text, err = d.Append(text, unhex(p), part); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// TestDecoderWindow goes to the border of each window and one byte beyond.
+func TestDecoderWindow(t *testing.T) {
+	eachRole(t, "PD-7.2-16", testDecoderWindow)
+}
+
+func testDecoderWindow(t *testing.T) {
+	for bits := uint8(MinWindowBits); bits <= MaxWindowBits; bits++ {
+		t.Run(fmt.Sprintf("%d bits", bits), func(t *testing.T) {
+			for _, extra := range []int{-1, 0, 1} {
+				distance := 1<<bits + extra
+				if distance > 1<<MaxWindowBits {
+					continue
+				}
+				// The text and a match of three bytes at that distance, in one
+				// message and in two.
+				text := noise(7, distance)
+				wire := matchMessage(text, distance)
+				want, wantErr := append(bytes.Clone(text), text[:3]...), error(nil)
+				if extra > 0 {
+					want, wantErr = nil, ErrCorrupt
+				}
+				d := Decoder{WindowBits: bits, Takeover: true}
+				got, err := d.Append(nil, wire, Last)
+				if !bytes.Equal(got, want) || err != wantErr {
+					t.Errorf("window %d, distance %d, in one message: %d bytes, %v", 1<<bits, distance, len(got), err)
+				}
+				d.Reset()
+				cut := len(wire) - len(matchMessage(nil, distance))
+				got, err = d.Append(nil, wire[:cut], More)
+				if err != nil || len(got) != distance {
+					t.Fatalf("first part: %d bytes, %v", len(got), err)
+				}
+				got, err = d.Append(got, wire[cut:], Last)
+				if wantErr != nil {
+					want = text
+				}
+				if !bytes.Equal(got, want) || err != wantErr {
+					t.Errorf("window %d, distance %d, in two parts: %d bytes, %v", 1<<bits, distance, len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// matchMessage returns a message of text, stored, and a match of three bytes.
+func matchMessage(text []byte, distance int) []byte {
+	var w bitWriter
+	writeStored(&w, text)
+	w.put(typeFixed<<1, 3)
+	w.putCode(fixedCodes.litLen[firstLength])
+	symbol := distSymbol(uint16(distance))
+	w.putCode(fixedCodes.dist[symbol])
+	w.put(uint64(distance-int(distBase[symbol])), uint(distExtra[symbol]))
+	w.putCode(fixedCodes.litLen[endOfBlock])
+	w.put(typeStored<<1, 3)
+	w.align()
+	return w.out
+}
+
+// TestDecoderDefaultWindow: where nothing was negotiated the window is 32 KiB.
+func TestDecoderDefaultWindow(t *testing.T) {
+	eachRole(t, "PD-7.1.2-20", func(t *testing.T) {
+		text := noise(7, 1<<15)
+		var d Decoder
+		got, err := d.Append(nil, matchMessage(text, 1<<15), Last)
+		if err != nil || !bytes.Equal(got, append(text, text[:3]...)) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+}
+
+// TestDecoderLimit: a message of exactly the limit is fine and one more byte
+// is not, wherever the parts end and whatever the bytes come from.
+func TestDecoderLimit(t *testing.T) {
+	eachRole(t, "PD-8-18", func(t *testing.T) {
+		for name, text := range samples() {
+			var e Encoder
+			wire := e.Append(nil, text, Last)
+			for _, size := range []int{1, 100, len(wire)} {
+				if size == 1 && len(wire) > 10000 {
+					continue
+				}
+				d := Decoder{Limit: int64(len(text))}
+				if got, err := appendPieces(&d, wire, size); len(text) > 0 && (err != nil || !bytes.Equal(got, text)) {
+					t.Fatalf("%s: at the limit: %d bytes, %v", name, len(got), err)
+				}
+				d = Decoder{Limit: int64(len(text)) - 1}
+				if len(text) < 2 {
+					continue
+				}
+				got, err := appendPieces(&d, wire, size)
+				if err != ErrTooBig || int64(len(got)) > d.Limit {
+					t.Fatalf("%s: above the limit: %d bytes, %v", name, len(got), err)
+				}
+				if _, err := d.Append(nil, []byte{0}, Last); err != ErrTooBig {
+					t.Fatalf("%s: the error does not stay: %v", name, err)
+				}
+				d = Decoder{Limit: int64(len(text)) - 1}
+				if got, err := readPieces(&d, wire, size, 700); err != ErrTooBig || int64(len(got)) > d.Limit {
+					t.Fatalf("%s: Read above the limit: %d bytes, %v", name, len(got), err)
+				}
+			}
+		}
+	})
+}
+
+// TestDecoderBomb: ten kilobytes that inflate to ten megabytes take no more
+// memory than the limit, and the window where they come in parts.
+func TestDecoderBomb(t *testing.T) {
+	eachRole(t, "PD-8-18", func(t *testing.T) {
+		const limit = 1 << 20
+		var e Encoder
+		bomb := e.Append(nil, make([]byte, 10<<20), Last)
+		if len(bomb) > 20<<10 {
+			t.Fatalf("the bomb has %d bytes", len(bomb))
+		}
+		for _, size := range []int{len(bomb), 512} {
+			d := Decoder{Limit: limit, Takeover: true}
+			var got []byte
+			var err error
+			for rest := bomb; err == nil && len(rest) > 0; {
+				n := min(size, len(rest))
+				got, err = d.Append(got, rest[:n], More)
+				rest = rest[n:]
+			}
+			if err != ErrTooBig || cap(got) > limit+limit/4 || cap(d.history.buf) > 1<<15 {
+				t.Errorf("pieces of %d: %v, capacity %d", size, err, cap(got))
+			}
+		}
+	})
+}
+
+// appendPieces gives d a message in pieces of n bytes. On an error it returns
+// the text of the pieces before.
+func appendPieces(d *Decoder, wire []byte, n int) (text []byte, err error) {
+	for len(wire) > n && err == nil {
+		text, err = d.Append(text, wire[:n], More)
+		wire = wire[n:]
+	}
+	if err != nil {
+		return text, err
+	}
+	return d.Append(text, wire, Last)
+}
+
+// readPieces does the same with Read and room for r bytes.
+func readPieces(d *Decoder, wire []byte, n, r int) (text []byte, err error) {
+	p := make([]byte, r)
+	for {
+		piece, part := wire[:min(n, len(wire))], More
+		if len(piece) == len(wire) {
+			part = Last
+		}
+		got, used, err := d.Read(p, piece, part)
+		text = append(text, p[:got]...)
+		wire = wire[used:]
+		switch {
+		case err == io.EOF:
+			return text, nil
+		case err != nil:
+			return text, err
+		case got == 0 && used == 0 && len(p) > 0 && len(piece) > 0:
+			return text, fmt.Errorf("no progress with %d bytes left", len(wire))
+		}
+	}
+}
+
+// TestDecoderPieces: the text does not depend on how payload and room are
+// divided.
+func TestDecoderPieces(t *testing.T) {
+	for name, text := range samples() {
+		if len(text) > 50000 {
+			text = text[:50000]
+		}
+		for _, wire := range [][]byte{(&Encoder{}).Append(nil, text, Last), flateMessage(text, 6), flateMessage(text, -2), flateMessage(text, 0)} {
+			for _, n := range []int{1, 2, 3, 7, 16, 17, 1000} {
+				var a, r Decoder
+				if got, err := appendPieces(&a, wire, n); err != nil || !bytes.Equal(got, text) {
+					t.Fatalf("%s: Append of %d bytes at a time: %d bytes, %v", name, n, len(got), err)
+				}
+				for _, room := range []int{1, 4, 19, 300, 70000} {
+					if got, err := readPieces(&r, wire, n, room); err != nil || !bytes.Equal(got, text) {
+						t.Fatalf("%s: Read of %d bytes at a time into %d: %d bytes, %v", name, n, room, len(got), err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestDecoderMemory: between messages there is the window and nothing else,
+// no larger than the text was, and without takeover nothing at all.
+func TestDecoderMemory(t *testing.T) {
+	wire := flateMessage(jsonText(1, 300), 6)
+	for _, takeover := range []bool{true, false} {
+		d := Decoder{WindowBits: 12, Takeover: takeover}
+		if _, err := appendPieces(&d, wire, 50); err != nil {
+			t.Fatal(err)
+		}
+		if d.space != nil || d.codes != nil {
+			t.Error("the decoder holds tables after a message")
+		}
+		if n := cap(d.history.buf); takeover && (n < 300 || n > 512) || !takeover && n > 0 {
+			t.Errorf("takeover %t: the decoder holds %d bytes after 300", takeover, n)
+		}
+		for range 20 {
+			if _, err := d.Append(nil, wire, Last); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := cap(d.history.buf); takeover && n != 4096 || !takeover && n > 0 {
+			t.Errorf("takeover %t: the decoder holds %d bytes with a window of 4096", takeover, n)
+		}
+	}
+}
+
+// TestDecoderReset: after an error only Reset makes a decoder usable.
+func TestDecoderReset(t *testing.T) {
+	d := Decoder{Takeover: true, WindowBits: 9, Limit: 100}
+	if _, err := d.Append(nil, []byte{0xff}, More); err != ErrCorrupt {
+		t.Fatal(err)
+	}
+	dst, err := d.Append([]byte("kept"), []byte{0}, Last)
+	if err != ErrCorrupt || string(dst) != "kept" {
+		t.Fatalf("%q, %v", dst, err)
+	}
+	if _, _, err := d.Read(make([]byte, 10), []byte{0}, Last); err != ErrCorrupt {
+		t.Fatal(err)
+	}
+	d.Reset()
+	if !d.Takeover || d.WindowBits != 9 || d.Limit != 100 {
+		t.Fatal("Reset changed the parameters")
+	}
+	if got, err := d.Append(nil, unhex("f248cdc9c90700"), Last); err != nil || string(got) != "Hello" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
