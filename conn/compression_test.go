@@ -65,7 +65,7 @@ func (z *deflater) message(p []byte) []byte {
 
 // zipPeer is pipePeer with compression agreed.
 func zipPeer(t testing.TB, role frame.Role, bits int, cfg Config) (*Conn, *wstest.Peer) {
-	a, b := wstest.Pipe(8 << 20)
+	a, b := wstest.Pipe(1 << 20)
 	c := New(a, role, Negotiated{Deflate: deflated(bits)}, cfg)
 	t.Cleanup(func() { _ = c.CloseNow() })
 	return c, wstest.NewPeer(t, b, 1-role)
@@ -128,7 +128,7 @@ func TestCompressionNeverDesyncs(t *testing.T) {
 				c, peer := zipPeer(t, role, bits, cfg)
 				r := rand.New(rand.NewPCG(uint64(bits), uint64(role)))
 				in := new(inflater)
-				for i := range 150 {
+				for i := range 80 {
 					p := someText(r, []int{0, 5, 100, 3000, 40000}[r.IntN(5)])
 					if err := sendOneWay(c, r.IntN(7), p); err != nil {
 						t.Fatal(err)
@@ -209,12 +209,12 @@ func TestReceiveCompressed(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, uint64(role)))
 				out := newDeflater()
 				read := c.readIn(t, way)
-				for i := range 60 {
-					p := someText(r, r.IntN(3)*r.IntN(30000))
+				for i := range 30 {
+					p := someText(r, r.IntN(3)*r.IntN(10000))
 					if i%5 == 4 {
 						peer.Text(string(p)) // plain, and no part of the window
 					} else {
-						sendZipped(peer, role, frame.Text, out.message(p), []int{1 << 20, 1000, 7}[i%3]+len(p)/5000)
+						sendZipped(peer, role, frame.Text, out.message(p), []int{1 << 20, 1000, 7}[i%3]+len(p)/1000)
 					}
 					if got := read(); !bytes.Equal(got, p) {
 						t.Fatalf("message %d: got %d bytes, sent %d", i, len(got), len(p))
@@ -350,7 +350,7 @@ func TestPlainLimit(t *testing.T) {
 // one frame, in many, and across takeover.
 func TestBomb(t *testing.T) {
 	out := newDeflater()
-	bomb := out.message(make([]byte, 64<<20))
+	bomb := out.message(make([]byte, 16<<20))
 	for _, size := range []int{1 << 20, 100} {
 		c, peer := zipPeer(t, frame.Client, 15, takeover)
 		sendZipped(peer, frame.Client, frame.Binary, newDeflater().message(make([]byte, 1<<20)), 1<<20)
@@ -409,7 +409,7 @@ func TestCompressionThreshold(t *testing.T) {
 		{Compression{Mode: CompressionTakeover}, 63, 64},
 		{Compression{Mode: CompressionTakeover, Threshold: 10}, 9, 10},
 		{Compression{Mode: CompressionTakeover, Threshold: -1}, -1, 0},
-		{Compression{}, 1 << 20, -1},
+		{Compression{}, 1 << 19, -1},
 	} {
 		c, peer := zipPeer(t, frame.Server, 12, Config{Compression: tt.z, FragmentSize: -1})
 		for _, n := range []int{tt.plain, tt.zipped} {
