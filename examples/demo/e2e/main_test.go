@@ -123,7 +123,11 @@ func start(t *testing.T, args ...string) *server {
 		io.Copy(io.Discard, lines)
 		s.ended <- cmd.Wait()
 	}()
-	t.Cleanup(func() { s.stop(t, os.Kill) })
+	t.Cleanup(func() {
+		if err := s.stop(t, os.Interrupt); err != nil {
+			t.Errorf("the demo ended with %v", err) // a panic, a data race, or no end at all
+		}
+	})
 	if s.url == "" {
 		t.Fatalf("the demo printed no address: %q, %v", line, err)
 	}
@@ -134,18 +138,20 @@ func start(t *testing.T, args ...string) *server {
 // ended before.
 func (s *server) stop(t *testing.T, sig os.Signal) error {
 	t.Helper()
-	if s.cmd == nil {
+	cmd := s.cmd
+	if cmd == nil {
 		return nil
 	}
-	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	s.cmd = nil
+	if err := cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
-	s.cmd = nil
 	select {
 	case err := <-s.ended:
 		return err
 	case <-time.After(patience):
-		return errors.New("the demo still runs")
+		cmd.Process.Kill()
+		return errors.New("the demo did not end when told to")
 	}
 }
 

@@ -53,7 +53,7 @@ func TestPageConnectsSendsAndCloses(t *testing.T) {
 		p.write(t, "#text", "Hello, <i>κόσμε</i>")
 		p.click(t, "#send")
 		p.shows(t, "#log .message .what", "Hello, <i>κόσμε</i>")
-		p.shows(t, "#log .message .type", "string after ")
+		p.shows(t, "#log .message .type", "string, ")
 		p.shows(t, "#sent", "1 message24 B")
 		p.shows(t, "#received", "1 message24 B")
 		p.shows(t, "#rtt", " ms")
@@ -86,7 +86,7 @@ func TestPageSendsEveryKind(t *testing.T) {
 	p.choose(t, "source", "file")
 	p.do(t, chromedp.SetUploadFiles("#file", []string{file}))
 	p.click(t, "#send")
-	p.shows(t, "#log .message .type", "Blob after ")
+	p.shows(t, "#log .message .type", "Blob, ")
 	p.shows(t, "#log .message .what", "00 01 fe ff 05")
 
 	p.do(t, chromedp.SetValue("#binary-type", "arraybuffer"))
@@ -95,7 +95,7 @@ func TestPageSendsEveryKind(t *testing.T) {
 	p.choose(t, "source", "generated")
 	p.click(t, `#sizes button:nth-of-type(7)`) // 16 MiB
 	p.click(t, "#send")
-	p.shows(t, "#log .message .type", "ArrayBuffer after ")
+	p.shows(t, "#log .message .type", "ArrayBuffer, ")
 	p.shows(t, "#received", "2 messages16.0 MiB")
 	p.shows(t, "#buffered", "0 Bpeak 16 MiB")
 

@@ -69,7 +69,7 @@ function received({ data }) {
   let trip = "";
   if (sentAt.length) {
     totals.rtt = performance.now() - sentAt.shift();
-    trip = ` after ${totals.rtt.toFixed(1)} ms`;
+    trip = `, ${totals.rtt.toFixed(1)} ms`;
   }
   log("message", { type: typeOf(data) + trip, size, what: () => preview(data) });
   refresh();

@@ -40,11 +40,20 @@ function row({ at, name, type, size, what }) {
   event.append(element("span", name, "badge"));
   const detail = element("td", "", "what");
   tr.append(element("td", clock(at), "time"), event, element("td", type, "type"), element("td", size < 0 ? "" : bytes(size), "size"), detail);
-  Promise.resolve(typeof what === "function" ? what() : what).then(
-    (text) => (detail.textContent = text),
-    (err) => (detail.textContent = String(err)), // a Blob of a file that has changed since
-  );
+  const text = typeof what === "function" ? what() : what;
+  detail.textContent = typeof text === "string" ? text : "…"; // now, so that the row has its height
+  if (typeof text !== "string") fill(detail, text);
   return tr;
+}
+
+// fill shows a promised text, or why there is none: a Blob may be of a file
+// that has changed since.
+async function fill(cell, promise) {
+  try {
+    cell.textContent = (await promise) || " "; // an empty cell would change the row's height
+  } catch (err) {
+    cell.textContent = String(err);
+  }
 }
 
 // preview is the beginning of a message, as text or as bytes in hex.

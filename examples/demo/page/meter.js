@@ -3,7 +3,8 @@
 
 const tick = 100; // ms, the width of one bar
 
-const moving = new Set(); // meters that have something to show
+const meters = new Set(); // all that are on the page
+const moving = new Set(); // those that have something to show
 let timer = 0;
 
 // colours are read from the style sheet at each round, so that a change
@@ -23,6 +24,10 @@ function advance() {
   }
 }
 
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const meter of meters) meter.draw(colours());
+});
+
 export class Meter {
   // A bar of 2**tallest bytes fills the height; the scale is logarithmic.
   constructor(canvas, seconds, tallest) {
@@ -30,9 +35,8 @@ export class Meter {
     this.tallest = tallest;
     this.bars = Array.from({ length: (seconds * 1000) / tick }, () => ({ up: 0, down: 0 }));
     this.quiet = this.bars.length; // bars since the last that was not empty
-    const redraw = () => this.draw(colours());
-    new ResizeObserver(redraw).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    meters.add(this);
+    new ResizeObserver(() => this.draw(colours())).observe(canvas);
   }
 
   // add counts bytes into the present bar.
@@ -45,8 +49,9 @@ export class Meter {
     timer ||= setInterval(advance, tick);
   }
 
-  // stop takes the chart out of the rounds, for one that leaves the page.
+  // stop forgets a chart that leaves the page.
   stop() {
+    meters.delete(this);
     moving.delete(this);
   }
 
