@@ -37,7 +37,8 @@ var offerTests = []struct {
 	{"HC-4.1-12", "permessage-deflate", Offer{Deflate: &DeflateOffer{}}, "Sec-WebSocket-Extensions: permessage-deflate\r\n"},
 	{"PD-7.1.2-14", "15 is sent without a value", Offer{Deflate: &DeflateOffer{ClientMaxWindowBits: 15}}, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"},
 	{
-		"PD-7.1.2-14", "all parameters", Offer{Deflate: &DeflateOffer{true, true, 8, 9}},
+		"PD-7.1.2-14", "all parameters",
+		Offer{Deflate: &DeflateOffer{true, true, 8, 9}},
 		"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; client_max_window_bits=9\r\n",
 	},
 }

@@ -144,8 +144,15 @@ func TestResponseRefusal(t *testing.T) {
 		status        int
 		location, say string
 	}{
-		{200, "/", "accept"}, {300, "/", "Location"}, {302, "/", "Location"}, {399, "/", "Location"}, {302, "", "accept"},
-		{400, "/", "accept"}, {401, "", "WWW-Authenticate"}, {403, "", "accept"}, {407, "", "Proxy-Authenticate"},
+		{200, "/", "accept"},
+		{300, "/", "Location"},
+		{302, "/", "Location"},
+		{399, "/", "Location"},
+		{302, "", "accept"},
+		{400, "/", "accept"},
+		{401, "", "WWW-Authenticate"},
+		{403, "", "accept"},
+		{407, "", "Proxy-Authenticate"},
 	} {
 		resp := &http.Response{StatusCode: tt.status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Location": {tt.location}}}
 		if _, err := new(Offer).CheckResponse(resp); err == nil || !strings.Contains(err.Error(), tt.say) {

@@ -102,7 +102,7 @@ var badURLs = []struct{ id, raw, say string }{
 	{"UR-3-08", "ws://ü.xn--a-\u00fc/", "A-label"},                     // no A-label
 	{"UR-3-08", "ws://ü..example/", "A-label"},                         // empty label
 	{"UR-3-08", "ws://ü\"/", "A-label"},                                // no host at all
-	{"UR-3-08", "ws://ü" + strings.Repeat("a", 56), "A-label"},          // longer than a label
+	{"UR-3-08", "ws://ü" + strings.Repeat("a", 56), "A-label"},         // longer than a label
 	{"UR-3-08", "ws://" + strings.Repeat("ü.", 127) + "de", "A-label"}, // longer than a name
 }
 
