@@ -17,7 +17,7 @@ type keepalive struct {
 	timer *time.Timer // nil while off
 
 	lastByte    atomic.Int64 // when the peer's last byte came; all times are of now()
-	lastMessage atomic.Int64 // when the last message passed, either way
+	lastMessage atomic.Int64 // when a message last passed, either way, or the program came to read
 	waitSince   atomic.Int64 // since when someone waits for bytes; 0: nobody does
 
 	pinged int64 // when the last keepalive ping left; the timer's alone
@@ -59,7 +59,8 @@ func (k *keepalive) alive() {
 	}
 }
 
-// message records that a message passed.
+// message records that a message passed, or that the program comes to read:
+// the time that it spent elsewhere is not the peer's.
 func (k *keepalive) message() {
 	if k.timer != nil {
 		k.lastMessage.Store(now())
@@ -110,11 +111,10 @@ func (c *Conn) checkAlive() {
 
 // idleLeft is how long the connection may stay idle still.
 func (c *Conn) idleLeft(t int64, d time.Duration) time.Duration {
-	waiting := c.keep.waitSince.Load()
-	if waiting == 0 {
+	if c.keep.waitSince.Load() == 0 {
 		return d
 	}
-	return d - time.Duration(t-max(waiting, c.keep.lastMessage.Load()))
+	return d - time.Duration(t-c.keep.lastMessage.Load())
 }
 
 // keepLeft pings a peer that has been silent for d, and returns when to look

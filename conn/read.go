@@ -172,6 +172,7 @@ func (c *Conn) beginRead(ctx context.Context, who reader) error {
 	}
 	switch c.lifecycle() {
 	case frame.Open:
+		c.keep.message()
 		return nil
 	case frame.CloseSent:
 		// Close has been called and nobody reads: it does, to the end.
@@ -484,13 +485,22 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 		c.rd.watch.disarm(d)
 	}
 	if n > 0 {
-		c.keep.alive()
+		c.arrived()
 		return n, nil
 	}
 	if interrupted {
 		return 0, contextError(ctx)
 	}
 	return 0, c.readFailed(err)
+}
+
+// arrived lets keepalive know of bytes of the peer. Those of a message that is
+// under way keep the connection from being idle; pings and pongs do not.
+func (c *Conn) arrived() {
+	c.keep.alive()
+	if c.rd.dec.InMessage() {
+		c.keep.message()
+	}
 }
 
 // readFailed tells the call's end from the connection's.

@@ -86,6 +86,7 @@ type server struct {
 // run delivers messages until the connection or ctx ends.
 func (s *server) run(ctx context.Context) error {
 	c := s.c
+	c.keep.message() // from here on the peer's silence counts
 	if err := s.deliver(); err != nil {
 		return err
 	}
@@ -125,10 +126,10 @@ func (s *server) message() {
 	if r.answered {
 		c.flushRead()
 	}
-	c.keep.message()
 	if s.ev.Message != nil {
 		s.callMessage(r.typ, r.data)
 	}
+	c.keep.message()
 	r.delivered()
 }
 

@@ -96,7 +96,7 @@ func (s *server) readOnce(fd uintptr) (done, wait bool) {
 		s.ended = c.readFailed(err)
 		return true, false
 	}
-	c.keep.alive()
+	c.arrived()
 	var got progress
 	if large {
 		got, err = c.tookDirect(n)
