@@ -90,13 +90,13 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (*Conn, *hand
 	req := handshake.NewRequest(r)
 	accepted, err := u.decide(req, w.Header())
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r, err)
 		return nil, nil, err
 	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is it HTTP/2, or a middleware's ResponseWriter without Unwrap?): %w", err)
-		refuse(w, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
+		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
 		return nil, nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what the client sent along with its request
@@ -173,10 +173,20 @@ func refusal(err error) *handshake.Error {
 	return &handshake.Error{Status: http.StatusInternalServerError, Reason: "the server failed to handle the request"}
 }
 
-// refuse sends err as the reply through net/http.
-func refuse(w http.ResponseWriter, err error) {
+// refuse sends err as the reply through net/http. It ends the connection, as a
+// client that was refused has no other use for it; but one with 426 has to say
+// Upgrade, which net/http passes on only where it keeps the connection or, in
+// HTTP/1.0, together with close.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := refusal(err)
 	maps.Copy(w.Header(), e.Header())
+	switch {
+	case r.ProtoMajor != 1: // no such header; in HTTP/2, the end of all its streams
+	case e.Status != http.StatusUpgradeRequired:
+		w.Header().Set("Connection", "close")
+	case r.ProtoMinor == 0:
+		w.Header().Set("Connection", "Upgrade, close")
+	}
 	w.WriteHeader(e.Status)
 	_, _ = w.Write([]byte(e.Body())) // nobody is left to tell
 }
