@@ -57,6 +57,9 @@ func (cl *closing) doneLocked() chan struct{} {
 // 123 bytes (frame.TruncateReason helps), is an error and changes nothing.
 func (c *Conn) Close(code CloseCode, reason string) error {
 	payload, err := frame.AppendClose(nil, code, reason)
+	if code == CloseNoStatus {
+		err = frame.ErrCloseCode // 0 asks for an empty frame; 1005 is for reports alone (section 7.4.1)
+	}
 	if err != nil {
 		return err
 	}
