@@ -45,7 +45,7 @@ arm64: ## run the tests of mask and frame as an arm64 program, under qemu-user
 	GOARCH=arm64 go test -exec $(QEMU) ./mask ./frame
 
 browser: ## run the end-to-end tests in headless Chromium
-	cd examples/demo/e2e && go vet ./... && go test ./...
+	cd examples/demo/e2e && go vet ./... && go test -count=1 ./...
 
 ##: to check a change
 

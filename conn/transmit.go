@@ -77,7 +77,7 @@ func (c *Conn) writeVec(p, vec []byte) (int, error) {
 	v := vectors.Get().(*vector)
 	v.parts = [2][]byte{p, vec}
 	v.bufs = v.parts[:]
-	n, err := v.bufs.WriteTo(c.raw.nc)
+	n, err := v.bufs.WriteTo(c.stream)
 	*v = vector{}
 	vectors.Put(v)
 	return int(n), err
