@@ -35,9 +35,10 @@ type Upgrader struct {
 	// SelectSubprotocol replaces the rule for subprotocols.
 	SelectSubprotocol func(r *handshake.Request) (string, error)
 
-	// Check, if set, is called before anything else of the request is decided,
-	// for authentication, quotas and paths. A *handshake.Error refuses the
-	// handshake with its status; any other error with 500.
+	// Check, if set, is called for a valid request of an origin that is let in,
+	// before the connection is taken over: for authentication, quotas and
+	// paths. A *handshake.Error refuses the handshake with its status; any
+	// other error with 500.
 	Check func(r *handshake.Request) error
 
 	// Header holds more headers for the response. Upgrade adds those that are
@@ -113,11 +114,6 @@ func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake
 	if err := handshake.CheckRequest(req); err != nil {
 		return handshake.Accepted{}, err
 	}
-	if u.Check != nil {
-		if err := u.Check(req); err != nil {
-			return handshake.Accepted{}, err
-		}
-	}
 	deflate, err := u.Compression.policy()
 	if err != nil {
 		return handshake.Accepted{}, err
@@ -128,7 +124,7 @@ func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake
 		header = all
 	}
 	return handshake.Respond(req, &handshake.Policy{
-		Origins: u.Origins, CheckOrigin: u.CheckOrigin,
+		Origins: u.Origins, CheckOrigin: u.CheckOrigin, Authorize: u.Check,
 		Subprotocols: u.Subprotocols, SelectSubprotocol: u.SelectSubprotocol,
 		Deflate: deflate, Header: header,
 	})
@@ -141,7 +137,7 @@ func (u *Upgrader) accept(nc net.Conn, req *handshake.Request, a *handshake.Acce
 	}
 	buf := getBuffer(512)
 	if req.ExpectsContinue() {
-		buf = append(buf, "HTTP/1.1 100 Continue\r\n\r\n"...)
+		buf = append(buf, handshake.Continue...)
 	}
 	buf = a.AppendResponse(buf, req)
 	err := u.writeResponse(nc, buf)
