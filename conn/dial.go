@@ -62,7 +62,8 @@ type Dialer struct {
 
 	// OneAtATime lets a dial wait while another one, of any Dialer that has it
 	// set, has a handshake under way with the same IP address and port, as
-	// RFC 6455 section 4.1 wants of browsers. It needs NetDial to be nil.
+	// RFC 6455 section 4.1 wants of browsers; with the same host and port where
+	// a proxy or NetDial resolves the name.
 	OneAtATime bool
 }
 
@@ -115,7 +116,7 @@ func dialError(ctx context.Context, u *url.URL, err error) error {
 	}
 	var refused *handshake.Error
 	if ctx.Err() != nil && !errors.As(err, &refused) {
-		err = fmt.Errorf("%w (%w)", contextError(ctx), err)
+		err = fmt.Errorf("%w (%w)", handshakeError(ctx), err)
 	}
 	return fmt.Errorf("websocket: dial %s: %w", u.Redacted(), err)
 }
@@ -166,6 +167,14 @@ func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, e
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	addr := handshake.HostPort(u)
+	if d.OneAtATime && (via != nil || d.NetDial != nil) {
+		// "If the client does not know the IP address of the remote host [...],
+		// then the client MUST assume for the purposes of this step that each
+		// host name refers to a distinct remote host".
+		if err := slot.acquire(ctx, "", addr, nil); err != nil {
+			return nil, err
+		}
+	}
 	var nc net.Conn
 	if via != nil {
 		nc, err = d.connect(ctx, via, addr)
@@ -178,13 +187,14 @@ func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, e
 	return d.startTLS(ctx, nc, u.Hostname())
 }
 
-// dialNet opens a connection to addr.
+// dialNet opens a connection to addr: a server's with the slot to hold for it,
+// or a proxy's.
 func (d *Dialer) dialNet(ctx context.Context, addr string, slot *slots) (net.Conn, error) {
 	if d.NetDial != nil {
 		return d.NetDial(ctx, "tcp", addr)
 	}
 	var nd net.Dialer
-	if d.OneAtATime {
+	if d.OneAtATime && slot != nil {
 		nd.ControlContext = slot.acquire
 	}
 	return nd.DialContext(ctx, "tcp", addr)
@@ -223,7 +233,7 @@ func (d *Dialer) handshake(ctx context.Context, nc net.Conn, offer *handshake.Of
 	accepted, err := offer.CheckResponse(resp)
 	if err != nil {
 		if resp.StatusCode != http.StatusSwitchingProtocols {
-			readBody(resp, rest, nc)
+			readBody(ctx, resp, rest, nc)
 		}
 		return nil, resp, err
 	}
@@ -259,9 +269,9 @@ func readResponse(nc net.Conn) (resp *http.Response, rest []byte, err error) {
 			}
 		} else if readErr != nil {
 			if readErr == io.EOF {
-				readErr = io.ErrUnexpectedEOF
+				readErr = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
 			}
-			return nil, nil, fmt.Errorf("the server closed the connection without a whole response: %w", readErr)
+			return nil, nil, fmt.Errorf("no whole response came: %w", readErr)
 		}
 	}
 }
@@ -271,13 +281,16 @@ const maxBody = 64 << 10
 
 // readBody makes the beginning of a refusal's body its Body, as far as it
 // comes in time. rest is what came of it with the header section.
-func readBody(resp *http.Response, rest []byte, nc net.Conn) {
+func readBody(ctx context.Context, resp *http.Response, rest []byte, nc net.Conn) {
 	// http.ReadResponse knows the transfer codings; it needs a header section.
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "HTTP/1.1 %03d x\r\n", resp.StatusCode)
 	_ = resp.Header.Write(&head)
 	head.WriteString("\r\n")
 	_ = nc.SetReadDeadline(time.Now().Add(time.Second))
+	if ctx.Err() != nil { // its own deadline may have come before
+		_ = nc.SetReadDeadline(aLongTimeAgo)
+	}
 	whole, err := http.ReadResponse(bufio.NewReader(io.MultiReader(&head, bytes.NewReader(rest), nc)), nil)
 	if err != nil {
 		return

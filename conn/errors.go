@@ -52,6 +52,8 @@ var (
 
 	errDeadline error = &timeoutError{"websocket: the context's deadline passed; the connection is unharmed"}
 
+	errHandshakeDeadline error = &timeoutError{"the handshake took longer than its context, or HandshakeTimeout, lets it"}
+
 	errClosedNow = errors.New("closed by CloseNow, without a closing handshake")
 	errPanicked  = errors.New("a callback panicked")
 	errAbandoned = errors.New("a message was abandoned after a part of it had been sent")
@@ -67,7 +69,8 @@ func (e *timeoutError) Temporary() bool { return true }
 
 func (e *timeoutError) Is(target error) bool {
 	// Only the caller's own deadline is the context's.
-	return target == os.ErrDeadlineExceeded || (e == errDeadline && target == context.DeadlineExceeded)
+	own := e == errDeadline || e == errHandshakeDeadline
+	return target == os.ErrDeadlineExceeded || (own && target == context.DeadlineExceeded)
 }
 
 // contextError is ctx's error as this package's calls return it.
@@ -75,6 +78,15 @@ func contextError(ctx context.Context) error {
 	err := ctx.Err()
 	if err == context.DeadlineExceeded {
 		return errDeadline
+	}
+	return err
+}
+
+// handshakeError is contextError for an opening handshake, which is over then.
+func handshakeError(ctx context.Context) error {
+	err := contextError(ctx)
+	if err == errDeadline {
+		return errHandshakeDeadline
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func (d *Dialer) connect(ctx context.Context, proxy *url.URL, addr string) (net.
 	if proxy.Port() != "" {
 		port = proxy.Port()
 	}
-	nc, err := d.dialNet(ctx, net.JoinHostPort(proxy.Hostname(), port), new(slots))
+	nc, err := d.dialNet(ctx, net.JoinHostPort(proxy.Hostname(), port), nil)
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

@@ -2,19 +2,60 @@ package conn
 
 import (
 	"context"
+	"net"
 	"sync"
 	"syscall"
 )
 
-// slots are the addresses with which a dial is doing its handshake: "there
+// slots are the addresses with which one dial is doing its handshake: "there
 // MUST be no more than one connection in a CONNECTING state" for each (RFC
-// 6455 section 4.1).
+// 6455 section 4.1). Package net tries the addresses of a name one after
+// another, but IPv6 and IPv4 side by side, so that there is one of each.
 type slots struct {
 	mu   sync.Mutex
-	held []string
+	held map[string]string // the address, by network
+	over bool
 }
 
-// connecting holds a token channel for each address that is being dialed.
+// acquire waits until nobody is connecting to addr. It is a
+// net.Dialer.ControlContext, which is called with the address resolved, before
+// the connection is opened. The address before it was not to be reached: to
+// hold it any longer could let two dials wait for each other.
+func (s *slots) acquire(ctx context.Context, network, addr string, _ syscall.RawConn) error {
+	s.mu.Lock()
+	if before, ok := s.held[network]; ok {
+		leave(before)
+		delete(s.held, network)
+	}
+	s.mu.Unlock()
+	if err := enter(ctx, addr); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over { // the other network was faster
+		leave(addr)
+		return net.ErrClosed
+	}
+	if s.held == nil {
+		s.held = map[string]string{}
+	}
+	s.held[network] = addr
+	return nil
+}
+
+// release lets the next dials go on.
+func (s *slots) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for _, addr := range s.held {
+		leave(addr)
+	}
+	s.held = nil
+}
+
+// connecting has a turnstile for each address that is being dialed.
 var connecting = struct {
 	sync.Mutex
 	to map[string]*turnstile
@@ -25,10 +66,8 @@ type turnstile struct {
 	users int           // those who hold or wait
 }
 
-// acquire waits until nobody is connecting to addr. It is a
-// net.Dialer.ControlContext, which is called with the address resolved, before
-// the connection is opened.
-func (s *slots) acquire(ctx context.Context, _, addr string, _ syscall.RawConn) error {
+// enter waits until nobody is connecting to addr.
+func enter(ctx context.Context, addr string) error {
 	connecting.Lock()
 	t := connecting.to[addr]
 	if t == nil {
@@ -39,34 +78,26 @@ func (s *slots) acquire(ctx context.Context, _, addr string, _ syscall.RawConn) 
 	connecting.Unlock()
 	select {
 	case t.token <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		leave(addr, t)
+		connecting.Lock()
+		defer connecting.Unlock()
+		t.forget(addr)
 		return ctx.Err()
 	}
-	s.mu.Lock()
-	s.held = append(s.held, addr)
-	s.mu.Unlock()
-	return nil
 }
 
-// release lets the next dials go on.
-func (s *slots) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, addr := range s.held {
-		connecting.Lock()
-		t := connecting.to[addr]
-		connecting.Unlock()
-		<-t.token
-		leave(addr, t)
-	}
-	s.held = nil
-}
-
-// leave forgets a turnstile that nobody uses any more.
-func leave(addr string, t *turnstile) {
+// leave ends what enter began.
+func leave(addr string) {
 	connecting.Lock()
 	defer connecting.Unlock()
+	t := connecting.to[addr]
+	<-t.token
+	t.forget(addr)
+}
+
+// forget counts one user less. Call with connecting locked.
+func (t *turnstile) forget(addr string) {
 	if t.users--; t.users == 0 {
 		delete(connecting.to, addr)
 	}
