@@ -1,0 +1,68 @@
+//go:build linux
+
+package main
+
+import (
+	"github.com/rfc6455/ws/bench/peers/internal/load"
+	"github.com/rfc6455/ws/bench/peers/internal/servers"
+)
+
+// cell is one row of the comparison.
+type cell struct {
+	Name  string // for -cells, and in the results
+	Title string
+	Spec  load.Spec
+	Base  string // the cell whose gorilla is the measure; "": this one
+}
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// echo is a cell in which conns connections have flight messages each under way.
+func echo(name, title string, size, conns, flight int) cell {
+	return cell{Name: name, Title: title, Spec: load.Spec{Kind: load.Echo, Size: size, Conns: conns, Flight: flight}}
+}
+
+func (c cell) burst() cell { c.Spec.Burst = true; return c }
+func (c cell) text() cell  { c.Spec.Text = true; return c }
+
+func (c cell) compressed(mode servers.Compression) cell {
+	c.Spec.Text, c.Spec.Compression = true, mode
+	return c
+}
+
+func (c cell) idle() cell {
+	c.Spec.Kind, c.Spec.Flight = load.Idle, 1
+	return c
+}
+
+func (c cell) against(base string) cell { c.Base = base; return c }
+
+// cells is the comparison, in the order of the report.
+func cells() []cell {
+	broadcast := echo("broadcast", "broadcast 512 B to 1000, per recipient", 512, 1000, 1)
+	broadcast.Spec.Kind = load.Broadcast
+	return []cell{
+		echo("128B-64x1", "128 B, 64 × 1", 128, 64, 1),
+		echo("1KiB-64x1", "1 KiB, 64 × 1", kib, 64, 1),
+		echo("16KiB-64x1", "16 KiB, 64 × 1", 16*kib, 64, 1),
+		echo("1MiB-64x1", "1 MiB, 64 × 1", mib, 64, 1),
+		echo("128B-1000x1", "128 B, 1000 × 1", 128, 1000, 1),
+		echo("text-16KiB-64x1", "text 16 KiB, checked, 64 × 1", 16*kib, 64, 1).text(),
+		echo("128B-64x16-burst", "128 B, 64 × 16 in one burst", 128, 64, 16).burst(),
+		echo("1KiB-64x16-burst", "1 KiB, 64 × 16 in one burst", kib, 64, 16).burst(),
+		echo("128B-64x16-spread", "128 B, 64 × 16 spread out", 128, 64, 16),
+		echo("1KiB-64x16-spread", "1 KiB, 64 × 16 spread out", kib, 64, 16),
+		broadcast,
+		{Name: "handshake", Title: "handshake and disconnect", Spec: load.Spec{Kind: load.Handshake}},
+		echo("idle", "idle after ten messages of 128 B", 128, 10000, 1).idle(),
+		echo("z-1KiB", "1 KiB of JSON, no takeover", kib, 64, 1).compressed(servers.NoTakeover),
+		echo("z-1KiB-takeover", "1 KiB of JSON, takeover", kib, 64, 1).compressed(servers.Takeover).against("z-1KiB"),
+		echo("z-16KiB", "16 KiB of JSON, no takeover", 16*kib, 64, 1).compressed(servers.NoTakeover),
+		echo("z-16KiB-takeover", "16 KiB of JSON, takeover", 16*kib, 64, 1).compressed(servers.Takeover).against("z-16KiB"),
+		echo("z-idle", "idle after ten messages of 1 KiB, no takeover", kib, 1000, 1).compressed(servers.NoTakeover).idle(),
+		echo("z-idle-takeover", "idle after ten messages of 1 KiB, takeover", kib, 1000, 1).compressed(servers.Takeover).idle().against("z-idle"),
+	}
+}

@@ -1,0 +1,52 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/rfc6455/ws/bench/peers/internal/load"
+	"github.com/rfc6455/ws/bench/peers/internal/process"
+)
+
+// timing asks the load generator for one timed run.
+type timing struct {
+	Duration time.Duration
+	Messages int
+}
+
+// generate is the load process: it reads a Spec, opens the connections, checks
+// them, and then times as often as it is asked to.
+func generate() error {
+	runtime.LockOSThread()
+	in := json.NewDecoder(os.Stdin)
+	var spec load.Spec
+	if err := in.Decode(&spec); err != nil {
+		return err
+	}
+	run, err := load.Open(&spec)
+	if err := process.Answer(os.Stdout, nil, err); err != nil {
+		return err
+	}
+	if err != nil {
+		return nil // it was told
+	}
+	defer run.Close()
+	for {
+		var t timing
+		if err := in.Decode(&t); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		result, err := run.Time(t.Duration, t.Messages)
+		if err := process.Answer(os.Stdout, result, err); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,135 @@
+//go:build linux
+
+// Package process starts the measured server and the load generator as
+// processes of their own, each pinned to a core, and talks with them: one line
+// of JSON for each question and each answer.
+package process
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Child is a process of ours.
+type Child struct {
+	cmd *exec.Cmd
+	in  *json.Encoder
+	to  io.Closer
+	out *bufio.Reader
+}
+
+// Start runs this program again with args, on one core.
+func Start(core int, args ...string) (*Child, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := startOn(core, cmd); err != nil {
+		return nil, err
+	}
+	return &Child{cmd: cmd, in: json.NewEncoder(in), to: in, out: bufio.NewReader(out)}, nil
+}
+
+// startOn starts cmd from a thread that is pinned to the core: a process
+// inherits the mask of the thread that made it, and its Go runtime then runs
+// one goroutine at a time. The thread is not used again.
+func startOn(core int, cmd *exec.Cmd) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		if err := pin(core); err != nil {
+			result <- err
+			return
+		}
+		result <- cmd.Start()
+	}()
+	return <-result
+}
+
+// pin restricts the calling thread to one core.
+func pin(core int) error {
+	var mask [16]uint64
+	if core < 0 || core >= 64*len(mask) {
+		return fmt.Errorf("there is no core %d", core)
+	}
+	mask[core/64] = 1 << (core % 64)
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	if errno != 0 {
+		return fmt.Errorf("pin to core %d: %w", core, errno)
+	}
+	return nil
+}
+
+// reply is an answer of a child: a value or what went wrong.
+type reply struct {
+	Value json.RawMessage `json:",omitempty"`
+	Error string          `json:",omitempty"`
+}
+
+// patience is how long a child may take for one answer.
+const patience = 2 * time.Minute
+
+// Ask sends a question, if it is not nil, and decodes the answer into answer,
+// if that is not nil.
+func (c *Child) Ask(question, answer any) error {
+	if question != nil {
+		if err := c.in.Encode(question); err != nil {
+			return err
+		}
+	}
+	killer := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
+	line, err := c.out.ReadBytes('\n')
+	killer.Stop()
+	if err != nil {
+		return fmt.Errorf("%v gave no answer: %w", c.cmd.Args[1:], err)
+	}
+	var r reply
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	if r.Error != "" {
+		return errors.New(r.Error)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(r.Value, answer)
+}
+
+// Stop ends the process, by the end of its input, and waits for that.
+func (c *Child) Stop() {
+	_ = c.to.Close()
+	killer := time.AfterFunc(5*time.Second, func() { _ = c.cmd.Process.Kill() })
+	_ = c.cmd.Wait()
+	killer.Stop()
+}
+
+// Answer writes one answer of a child to w: v, or err if that is not nil.
+func Answer(w io.Writer, v any, err error) error {
+	var r reply
+	if err != nil {
+		r.Error = err.Error()
+	} else if r.Value, err = json.Marshal(v); err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(r)
+}

@@ -1,0 +1,51 @@
+// Package sample makes the payloads that the benchmarks send: the same ones in
+// every run, so that runs can be compared.
+package sample
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// words are those of which the text is made; two of them are not ASCII, as in
+// real text.
+var words = strings.Fields(`status account invoice region cluster replica shard pending shipped
+	declined Zürich São-Paulo sensor humidity pressure voltage battery firmware gateway channel
+	subscribe publish deliver retry upstream latency budget estimate`)
+
+// JSON returns n bytes that look like the messages of an application:
+// records with the same keys and values that vary as such values do. It is
+// valid UTF-8. Different seeds give different texts.
+func JSON(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 6455))
+	word := func() string { return words[r.IntN(len(words))] }
+	text := []byte(`{"records":[`)
+	for len(text) < n {
+		text = fmt.Appendf(text, `{"id":"%08x","at":"2026-%02d-%02dT%02d:%02d:%02dZ","kind":"%s.%s","value":%d.%02d,`,
+			r.Uint32(), 1+r.IntN(12), 1+r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60), word(), word(), r.IntN(1000), r.IntN(100))
+		text = fmt.Appendf(text, `"source":{"host":"%s-%d.example.org","port":%d,"up":%t},"note":"%s %s %s %s"},`,
+			word(), r.IntN(64), 1024+r.IntN(60000), r.IntN(2) == 0, word(), word(), word(), word())
+	}
+	return cut(text, n)
+}
+
+// cut shortens text to n bytes without leaving a part of a character at its
+// end: dots take its place.
+func cut(text []byte, n int) []byte {
+	text = text[:n]
+	for i := n - 1; i >= 0 && text[i] >= 0x80; i-- {
+		text[i] = '.'
+	}
+	return text
+}
+
+// Bytes returns n bytes without any pattern.
+func Bytes(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	return p
+}

@@ -1,0 +1,51 @@
+package servers
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/lxzan/gws"
+)
+
+func serveGws(ln net.Listener, s Setting) error {
+	all := new(hub[*gws.Conn])
+	takeover := s.Compression == Takeover
+	u := gws.NewUpgrader(&gwsEvents{work: s.Work, all: all}, &gws.ServerOption{
+		CheckUtf8Enabled: true,
+		PermessageDeflate: gws.PermessageDeflate{
+			Enabled:               s.Compression != Off,
+			ServerContextTakeover: takeover,
+			ClientContextTakeover: takeover,
+		},
+	})
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := u.Upgrade(w, r)
+		if err != nil {
+			return
+		}
+		go c.ReadLoop() // so that the memory of the request is freed
+	}))
+}
+
+type gwsEvents struct {
+	gws.BuiltinEventHandler
+	work Work
+	all  *hub[*gws.Conn]
+}
+
+func (e *gwsEvents) OnOpen(c *gws.Conn) {
+	if e.work == Broadcast {
+		e.all.add(c)
+	}
+}
+
+func (e *gwsEvents) OnMessage(c *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	if e.work == Echo {
+		_ = c.WriteMessage(m.Opcode, m.Bytes())
+		return
+	}
+	b := gws.NewBroadcaster(m.Opcode, m.Bytes())
+	defer b.Close()
+	e.all.each(func(c *gws.Conn) { _ = b.Broadcast(c) })
+}

@@ -1,0 +1,115 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/handshake"
+)
+
+// config is the library's default but for compression.
+func config(s Setting) ws.Config {
+	var cfg ws.Config
+	switch s.Compression {
+	case NoTakeover:
+		cfg.Compression.Mode = ws.CompressionNoTakeover
+	case Takeover:
+		cfg.Compression.Mode = ws.CompressionTakeover
+	}
+	return cfg
+}
+
+// events answers messages with answer, or sends them to all.
+func events(s Setting, answer func(c *ws.Conn, t ws.MessageType, p []byte)) *ws.Events {
+	if s.Work == Echo {
+		return &ws.Events{Message: answer}
+	}
+	all := new(hub[*ws.Conn])
+	return &ws.Events{
+		Open: func(c *ws.Conn, _ *handshake.Request) { all.add(c) },
+		Message: func(_ *ws.Conn, t ws.MessageType, p []byte) {
+			broadcast(all, t, p)
+		},
+	}
+}
+
+func broadcast(all *hub[*ws.Conn], t ws.MessageType, p []byte) {
+	m, err := ws.Prepare(t, p)
+	if err != nil {
+		return
+	}
+	all.each(func(c *ws.Conn) { _ = c.SendPrepared(m) })
+}
+
+func serveCallbacks(ln net.Listener, s Setting) error {
+	u := &ws.Upgrader{Config: config(s)}
+	ctx := context.Background()
+	ev := events(s, func(c *ws.Conn, t ws.MessageType, p []byte) { _ = c.Write(ctx, t, p) })
+	return accept(ln, func(nc net.Conn) {
+		c, _, err := u.UpgradeNet(ctx, nc, nil)
+		if err != nil {
+			return
+		}
+		go func() { _ = c.Serve(ctx, ev) }() // with a stack that the handshake has not grown
+	})
+}
+
+func serveHandler(ln net.Listener, s Setting) error {
+	u := &ws.Upgrader{Config: config(s)}
+	return http.Serve(ln, u.Handler(events(s, appendAnswer)))
+}
+
+// appendAnswer lets answers leave together. One that is larger than
+// Config.Queue can't be queued, so it is written.
+func appendAnswer(c *ws.Conn, t ws.MessageType, p []byte) {
+	if err := c.Append(t, p); errors.Is(err, ws.ErrQueueFull) {
+		_ = c.Write(context.Background(), t, p)
+	}
+}
+
+func serveReadInto(ln net.Listener, s Setting) error {
+	u := &ws.Upgrader{Config: config(s)}
+	all := new(hub[*ws.Conn])
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := u.Upgrade(w, r)
+		if err != nil {
+			return
+		}
+		all.add(c)
+		go readInto(c, s, all)
+	}))
+}
+
+// readInto is the loop of an application that reads into one buffer again and
+// again. The buffer is as large as the largest message so far, and counts for
+// the memory of an idle connection.
+func readInto(c *ws.Conn, s Setting, all *hub[*ws.Conn]) {
+	ctx := context.Background()
+	var buf []byte
+	for {
+		t, p, err := c.ReadInto(ctx, buf[:0])
+		if err != nil {
+			return
+		}
+		if s.Work == Broadcast {
+			broadcast(all, t, p)
+		} else if c.Write(ctx, t, p) != nil {
+			return
+		}
+		buf = p
+	}
+}
+
+// accept serves each connection of ln on a goroutine.
+func accept(ln net.Listener, serve func(net.Conn)) error {
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		go serve(nc)
+	}
+}

@@ -1,0 +1,47 @@
+package servers
+
+import (
+	"net"
+	"net/http"
+
+	"golang.org/x/net/websocket"
+)
+
+// message is a payload with its type: text or binary.
+type message struct {
+	kind    byte
+	payload []byte
+}
+
+// typed is a codec that keeps the type, which the package's own codecs derive
+// from the Go type instead.
+var typed = websocket.Codec{
+	Marshal: func(v any) ([]byte, byte, error) {
+		m := v.(*message)
+		return m.payload, m.kind, nil
+	},
+	Unmarshal: func(p []byte, kind byte, v any) error {
+		*v.(*message) = message{kind, p}
+		return nil
+	},
+}
+
+func serveXnet(ln net.Listener, s Setting) error {
+	all := new(hub[*websocket.Conn])
+	return http.Serve(ln, websocket.Server{Handler: func(c *websocket.Conn) {
+		if s.Work == Broadcast {
+			all.add(c)
+		}
+		var m message
+		for {
+			if typed.Receive(c, &m) != nil || m.kind == websocket.TextFrame && !validText(m.payload) {
+				return
+			}
+			if s.Work == Broadcast {
+				all.each(func(c *websocket.Conn) { _ = typed.Send(c, &m) })
+			} else if typed.Send(c, &m) != nil {
+				return
+			}
+		}
+	}})
+}

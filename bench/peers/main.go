@@ -1,0 +1,225 @@
+//go:build linux
+
+// Command peers measures this module beside other WebSocket libraries for Go:
+// the same work, by a server process and a load generator that are pinned to a
+// core each. It prints what it measures and can write docs/benchmarks.md. See
+// that file for what the numbers mean.
+//
+//	go run . -quick               # everything once, in less than three minutes
+//	go run . -doc ../../docs      # the real run
+//	go run . -servers serve,gorilla -cells 128B-64x1 -reps 9
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rfc6455/ws/bench/peers/internal/report"
+	"github.com/rfc6455/ws/bench/peers/internal/servers"
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "serve":
+		err = serve(os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "load":
+		err = generate()
+	case len(os.Args) > 1 && os.Args[1] == "memory":
+		err = inMemory(os.Args[2:])
+	default:
+		err = control(os.Args[1:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags of the controller.
+type options struct {
+	plan
+	cells, servers string
+	reps           int
+	quick          bool
+	doc, from, out string
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("peers", flag.ContinueOnError)
+	f.StringVar(&o.cells, "cells", "", "cells to measure, separated by commas, or their beginnings with a *; \"memory\" for those without system calls (all)")
+	f.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (all)")
+	f.IntVar(&o.reps, "reps", 3, "repetitions; the median is reported")
+	f.DurationVar(&o.Duration, "duration", time.Second, "of one timing")
+	f.IntVar(&o.Idle, "idle", 10000, "idle connections, at most")
+	f.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
+	f.IntVar(&o.LoadCore, "load-core", 1, "core of the load generator")
+	f.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of the servers")
+	f.BoolVar(&o.quick, "quick", false, "one repetition of short timings, with 1000 idle connections")
+	f.StringVar(&o.doc, "doc", "", "folder in which to write benchmarks.md and its plots")
+	f.StringVar(&o.out, "out", "", "file for everything that was measured")
+	f.StringVar(&o.from, "from", "", "measure nothing and report what -out has written to this file")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if o.quick {
+		o.reps, o.Duration, o.Idle = 1, 200*time.Millisecond, 1000
+	}
+	return o, nil
+}
+
+// control is the main process: it measures, prints and reports.
+func control(args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	var run *report.Run
+	if o.from != "" {
+		run, err = report.Read(o.from)
+	} else {
+		run, err = o.run(args)
+	}
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := run.Write(o.out); err != nil {
+			return err
+		}
+	}
+	if o.doc != "" {
+		return run.WriteDoc(o.doc, sections())
+	}
+	return nil
+}
+
+// run measures what was chosen.
+func (o *options) run(args []string) (*report.Run, error) {
+	chosen, who, err := o.choose()
+	if err != nil {
+		return nil, err
+	}
+	o.Idle = min(o.Idle, raiseFiles())
+	run := &report.Run{
+		When: time.Now().UTC(), Machine: report.ThisMachine(), Versions: report.Versions(),
+		Command: strings.Join(append([]string{"peers"}, args...), " "), Reps: o.reps, Duration: o.Duration,
+	}
+	fmt.Printf("%v; load %s\n", run.Machine, run.Machine.Load)
+	for rep := range o.reps {
+		for i := range chosen {
+			o.cell(run, &chosen[i], who, rep)
+		}
+		if selects(o.cells, "memory") {
+			o.memoryOnly(run, rep)
+		}
+	}
+	return run, nil
+}
+
+// cell measures one cell on each server, one after another, so that ratios are
+// between neighbours.
+func (o *options) cell(run *report.Run, c *cell, who []*servers.Server, rep int) {
+	for _, s := range who {
+		if !s.Can(servers.Setting{Compression: c.Spec.Compression}) {
+			continue
+		}
+		m, err := o.measure(c, s, rep)
+		if err != nil {
+			fmt.Printf("%-18s %-9s not measured: %v\n", c.Name, s.Name, err)
+			continue
+		}
+		run.Results = append(run.Results, *m)
+		fmt.Println(run.Line(m, cmpBase(c), baseline))
+	}
+}
+
+// baseline is the server that ratios refer to.
+const baseline = "gorilla"
+
+func cmpBase(c *cell) string {
+	if c.Base != "" {
+		return c.Base
+	}
+	return c.Name
+}
+
+// choose resolves -cells and -servers. The baseline is measured first.
+func (o *options) choose() ([]cell, []*servers.Server, error) {
+	var chosen []cell
+	for _, c := range cells() {
+		if selects(o.cells, c.Name) {
+			chosen = append(chosen, c)
+		}
+	}
+	var who []*servers.Server
+	for _, s := range servers.All {
+		if selects(o.servers, s.Name) {
+			who = append(who, s)
+		}
+	}
+	if len(chosen) == 0 && !selects(o.cells, "memory") || len(who) == 0 {
+		return nil, nil, fmt.Errorf("-cells %q and -servers %q choose nothing; there are %s", o.cells, o.servers, known())
+	}
+	slices.SortStableFunc(who, func(a, b *servers.Server) int {
+		switch {
+		case a.Name == baseline:
+			return -1
+		case b.Name == baseline:
+			return 1
+		}
+		return 0
+	})
+	return chosen, who, nil
+}
+
+// selects reports whether a list of names has this one; an empty list has all.
+func selects(list, name string) bool {
+	if list == "" {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(list, ","), func(p string) bool {
+		start, open := strings.CutSuffix(p, "*")
+		return p == name || open && strings.HasPrefix(name, start)
+	})
+}
+
+func known() string {
+	var all []string
+	for _, c := range cells() {
+		all = append(all, c.Name)
+	}
+	all = append(all, "memory;")
+	for _, s := range servers.All {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+// raiseFiles raises the limit of open files, for this process and those that
+// it starts, and returns how many connections that leaves room for.
+func raiseFiles() int {
+	const want = 40000
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
+		return 1000
+	}
+	if l.Cur < want {
+		higher := syscall.Rlimit{Cur: want, Max: max(l.Max, want)}
+		if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &higher) == nil {
+			return want - 100
+		}
+		l.Cur = l.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+	}
+	return int(min(l.Cur, want)) - 100
+}

@@ -1,0 +1,153 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/rfc6455/ws/bench/peers/internal/load"
+	"github.com/rfc6455/ws/bench/peers/internal/process"
+	"github.com/rfc6455/ws/bench/peers/internal/report"
+	"github.com/rfc6455/ws/bench/peers/internal/servers"
+)
+
+// plan is how a comparison is run.
+type plan struct {
+	ServerCore, LoadCore int
+	Duration             time.Duration // of one timing
+	Idle                 int           // idle connections, at most
+	Profile              string        // folder for CPU profiles of the servers; "": none
+}
+
+// bench is a server process and a load process that are about to measure a
+// cell.
+type bench struct {
+	server, load *process.Child
+}
+
+// measure runs one cell on one server, once, with processes of its own.
+func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
+	b, spec, err := p.start(c, s)
+	if err != nil {
+		return nil, err
+	}
+	defer b.stop()
+	var before process.Usage
+	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
+		return nil, err
+	}
+	if err := b.load.Ask(spec, nil); err != nil {
+		return nil, err
+	}
+	m := &report.Measurement{Cell: c.Name, Server: s.Name, Rep: rep}
+	if spec.Kind == load.Idle {
+		var after process.Usage
+		if err := b.server.Ask(command{Do: "settle"}, &after); err != nil {
+			return nil, err
+		}
+		m.Values = holding(before, after, spec.Conns)
+		return m, nil
+	}
+	m.Values, err = p.time(&b, spec, fmt.Sprintf("%s.%s.%d.prof", c.Name, s.Name, rep))
+	return m, err
+}
+
+// start starts the processes of a cell.
+func (p *plan) start(c *cell, s *servers.Server) (b bench, spec *load.Spec, err error) {
+	work := servers.Echo
+	if c.Spec.Kind == load.Broadcast {
+		work = servers.Broadcast
+	}
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(c.Spec.Compression))
+	if err != nil {
+		return b, nil, err
+	}
+	of := c.Spec
+	spec = &of
+	if err := b.server.Ask(nil, &spec.Addr); err != nil {
+		b.stop()
+		return b, nil, err
+	}
+	if spec.Kind == load.Idle {
+		spec.Conns = min(spec.Conns, p.Idle)
+	}
+	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
+		b.stop()
+		return b, nil, err
+	}
+	return b, spec, nil
+}
+
+func (b *bench) stop() {
+	if b.load != nil {
+		b.load.Stop()
+	}
+	b.server.Stop()
+}
+
+// maxMessages bounds a timing by count: far more than any server answers in a
+// second.
+const maxMessages = 20_000_000
+
+// time warms the server up and takes the time.
+func (p *plan) time(b *bench, spec *load.Spec, profile string) (map[string]float64, error) {
+	if err := b.load.Ask(timing{Duration: p.Duration / 4, Messages: maxMessages}, nil); err != nil {
+		return nil, err
+	}
+	if p.Profile != "" {
+		if err := b.server.Ask(command{Do: "profile", File: filepath.Join(p.Profile, profile)}, nil); err != nil {
+			return nil, err
+		}
+	}
+	var before, after process.Usage
+	if err := b.server.Ask(command{Do: "usage"}, &before); err != nil {
+		return nil, err
+	}
+	var r load.Result
+	if err := b.load.Ask(timing{Duration: p.Duration, Messages: maxMessages}, &r); err != nil {
+		return nil, err
+	}
+	if err := b.server.Ask(command{Do: "usage"}, &after); err != nil {
+		return nil, err
+	}
+	if p.Profile != "" {
+		if err := b.server.Ask(command{Do: "profiled"}, nil); err != nil {
+			return nil, err
+		}
+	}
+	return speed(before, after, r, spec), nil
+}
+
+// speed is what the numbers before and after a timing come to.
+func speed(before, after process.Usage, r load.Result, spec *load.Spec) map[string]float64 {
+	n := float64(max(1, r.Messages))
+	user, system := float64(after.User-before.User), float64(after.System-before.System)
+	values := map[string]float64{
+		report.CPU:    (user + system) / n / 1e3,
+		report.User:   user / n / 1e3,
+		report.System: system / n / 1e3,
+		report.Rate:   n / r.Elapsed.Seconds(),
+		report.P50:    float64(r.P50) / 1e3,
+		report.P99:    float64(r.P99) / 1e3,
+		report.Allocs: float64(after.Allocs-before.Allocs) / n,
+		report.Bytes:  float64(after.AllocBytes-before.AllocBytes) / n,
+	}
+	if spec.Compression != servers.Off {
+		values[report.PerByte] = (user + system) / float64(max(1, r.Text))
+		values[report.Wire] = float64(r.WireIn) / float64(max(1, r.Text))
+	}
+	return values
+}
+
+// holding is what each of n connections holds.
+func holding(before, after process.Usage, n int) map[string]float64 {
+	per := func(before, after uint64) float64 { return (float64(after) - float64(before)) / float64(n) }
+	return map[string]float64{
+		report.RSS:   per(before.RSS, after.RSS),
+		report.Heap:  per(before.Heap, after.Heap),
+		report.Stack: per(before.Stack, after.Stack),
+		report.Conns: float64(n),
+	}
+}

@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/pprof"
+
+	"github.com/rfc6455/ws/bench/peers/internal/process"
+	"github.com/rfc6455/ws/bench/peers/internal/servers"
+)
+
+// command is what the controller asks of a server process.
+type command struct {
+	Do   string // "usage", "settle", "profile" or "profiled"
+	File string // where the profile goes
+}
+
+// serve is the server process: it serves one cell on a port of its own choice
+// and answers commands until its input ends.
+func serve(args []string) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	name := flags.String("server", "", "name")
+	work := flags.String("work", string(servers.Echo), "kind of work")
+	compression := flags.String("compression", "", "mode")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	s := servers.Find(*name)
+	if s == nil {
+		return fmt.Errorf("there is no server %q", *name)
+	}
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go func() {
+		err := s.Serve(ln, servers.Setting{Work: servers.Work(*work), Compression: servers.Compression(*compression)})
+		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
+	}()
+	if err := process.Answer(os.Stdout, ln.Addr().String(), nil); err != nil {
+		return err
+	}
+	return obey(os.Stdin, os.Stdout)
+}
+
+// obey answers commands until in ends.
+func obey(in io.Reader, out io.Writer) error {
+	for d := json.NewDecoder(in); ; {
+		var c command
+		if err := d.Decode(&c); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		v, err := c.run()
+		if err := process.Answer(out, v, err); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *command) run() (any, error) {
+	switch c.Do {
+	case "usage":
+		return process.Now()
+	case "settle":
+		return process.Settled()
+	case "profile":
+		f, err := os.Create(c.File)
+		if err != nil {
+			return nil, err
+		}
+		return nil, pprof.StartCPUProfile(f)
+	case "profiled":
+		pprof.StopCPUProfile()
+		return nil, nil
+	}
+	return nil, fmt.Errorf("unknown command %q", c.Do)
+}
