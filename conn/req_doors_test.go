@@ -35,6 +35,7 @@ func acceptRows(q *requirements) {
 	q.doors("HS-4.2-15", "nothing comes", inBubble(func(t *testing.T, d door) { slowRequest(t, d, nil) }))
 	q.doors("HS-4.2-15", "a byte a second", inBubble(func(t *testing.T, d door) { slowRequest(t, d, []byte(r0)) }))
 	q.doors("HS-4.2-23", "", unknownPath)
+	q.doors("HS-4.2-27", "", otherAnswers)
 	q.doors("HS-4.2-28", "", sendsAtOnce)
 	q.doors("HS-4.2-29", "", refusalEnds)
 	q.doors("HS-4.2-30", "", abandoned)
@@ -42,6 +43,11 @@ func acceptRows(q *requirements) {
 	q.server("U8-8.1-10", "", func(t *testing.T) {
 		for _, d := range doors {
 			opaqueBytes(t, d)
+		}
+	})
+	q.server("SE-10.5-05", "", func(t *testing.T) {
+		for _, d := range doors {
+			authenticated(t, d)
 		}
 	})
 	q.server("SE-10.6-06", "Upgrade", func(t *testing.T) { overTLS(t, doors[0]) })
@@ -264,6 +270,47 @@ func unknownPath(t *testing.T, d door) {
 	nc = d.start(t, u, echoing)
 	_, r := open(t, nc, r0+"\r\n", 101)
 	wantFrames(t, nc, r)
+}
+
+// otherAnswers: a program may answer with another status and what belongs to
+// it.
+func otherAnswers(t *testing.T, d door) {
+	for status, extra := range map[int][2]string{
+		401: {"WWW-Authenticate", "Basic realm=chat"},
+		307: {"Location", "https://elsewhere.example/chat"},
+		503: {"Retry-After", "60"},
+	} {
+		name, value := extra[0], extra[1]
+		u := &ws.Upgrader{Check: func(*handshake.Request) error {
+			return &handshake.Error{Status: status, Reason: "not here", Extra: http.Header{name: {value}}}
+		}}
+		nc := d.start(t, u, echoing)
+		a, r := open(t, nc, r0+"\r\n", status)
+		if got := a.header.Values(name); !slices.Equal(got, []string{value}) || a.header.Get("Upgrade") != "" {
+			t.Errorf("%d: %s = %q, Upgrade = %q", status, name, got, a.header.Get("Upgrade"))
+		}
+		wantEnd(t, r)
+	}
+}
+
+// authenticated: the authentication of HTTP decides before anything is
+// switched.
+func authenticated(t *testing.T, d door) {
+	u := &ws.Upgrader{Check: func(r *handshake.Request) error {
+		if r.Get("Authorization") != "Basic dTpw" {
+			return &handshake.Error{Status: 401, Reason: "who are you?"}
+		}
+		return nil
+	}}
+	for authorization, status := range map[string]int{"": 401, "Authorization: Basic dTpx\r\n": 401, "authorization: Basic dTpw\r\n": 101} {
+		nc := d.start(t, u, echoing)
+		_, r := open(t, nc, r0+authorization+"\r\n", status)
+		if status == 101 {
+			wantFrames(t, nc, r)
+		} else {
+			wantEnd(t, r)
+		}
+	}
 }
 
 // sendsAtOnce: a server may send as soon as it has upgraded; its first frame
