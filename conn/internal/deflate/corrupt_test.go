@@ -32,6 +32,7 @@ func TestDecoderDynamic(t *testing.T) {
 		{"zeros across the alphabets", 257, 13, usual, []lengthRun{one, zeros(138), zeros(117), one, zeros(13)}, "1", nil},
 		{"copies across the alphabets", 257, 4, map[uint8]uint{18: 1, 1: 2, 16: 2}, []lengthRun{zeros(138), zeros(118), one, {16, 1}}, "", ErrCorrupt},
 		{"no end", 257, 1, usual, []lengthRun{zeros(138), zeros(120)}, "", ErrCorrupt},
+		{"no end but a literal", 257, 1, usual, []lengthRun{one, zeros(138), zeros(118), none}, "", ErrCorrupt},
 		{"too few codes", 257, 1, map[uint8]uint{18: 1, 2: 2, 0: 2}, []lengthRun{zeros(138), zeros(118), {2, 0}, none}, "", ErrCorrupt},
 		{"too many codes", 257, 1, usual, []lengthRun{one, one, zeros(138), zeros(116), one, none}, "", ErrCorrupt},
 		{"too few distances", 257, 1, map[uint8]uint{18: 1, 1: 2, 2: 2}, []lengthRun{zeros(138), zeros(118), one, {2, 0}}, "", ErrCorrupt},
@@ -40,18 +41,7 @@ func TestDecoderDynamic(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			eachRole(t, "PD-7.2-14", func(t *testing.T) {
 				var w bitWriter
-				w.put(typeDynamic<<1, 3)
-				w.put(uint64(test.lits-257), 5)
-				w.put(uint64(test.dists-1), 5)
-				w.put(codeLenSymbols-4, 4)
-				for _, symbol := range codeLenOrder {
-					w.put(uint64(test.short[symbol]), 3)
-				}
-				codes := shortCodes(test.short)
-				for _, r := range test.runs {
-					w.putCode(codes[r.symbol])
-					w.put(uint64(r.extra), map[uint8]uint{16: 2, 17: 3, 18: 7}[r.symbol])
-				}
+				putDynamic(&w, test.lits, test.dists, test.short, test.runs)
 				for _, bit := range test.rest {
 					w.put(uint64(bit-'0'), 1)
 				}
@@ -67,8 +57,28 @@ func TestDecoderDynamic(t *testing.T) {
 						t.Errorf("pieces of %d: %v, want %v", n, err, test.err)
 					}
 				}
+				var d Decoder
+				if _, err := d.Append(nil, w.out, More); err != test.err {
+					t.Errorf("before the end: %v, want %v", err, test.err)
+				}
 			})
 		})
+	}
+}
+
+// putDynamic writes the header of a dynamic block.
+func putDynamic(w *bitWriter, lits, dists int, short map[uint8]uint, runs []lengthRun) {
+	w.put(typeDynamic<<1, 3)
+	w.put(uint64(lits-257), 5)
+	w.put(uint64(dists-1), 5)
+	w.put(codeLenSymbols-4, 4)
+	for _, symbol := range codeLenOrder {
+		w.put(uint64(short[symbol]), 3)
+	}
+	codes := shortCodes(short)
+	for _, r := range runs {
+		w.putCode(codes[r.symbol])
+		w.put(uint64(r.extra), map[uint8]uint{16: 2, 17: 3, 18: 7}[r.symbol])
 	}
 }
 

@@ -61,6 +61,8 @@ func TestDecoderRequirements(t *testing.T) {
 		{id: "PD-7.2-14", name: "LEN is not NLEN", messages: []message{{wire: "000500fafe48656c6c6f00", err: ErrCorrupt}}},
 		{id: "PD-7.2-14", name: "length symbol 286", messages: []message{{wire: "1a0300", err: ErrCorrupt}}},
 		{id: "PD-7.2-14", name: "distance symbol 30", messages: []message{{wire: "4b04f900", err: ErrCorrupt}}},
+		{id: "PD-7.2-14", name: "length symbol 286, more to come", messages: []message{{wire: "1a03" + strings.Repeat("00", 40), err: ErrCorrupt}}},
+		{id: "PD-7.2-14", name: "distance symbol 30, more to come", messages: []message{{wire: "4b04f9" + strings.Repeat("00", 40), err: ErrCorrupt}}},
 		{id: "PD-7.2-15", name: "cut short", messages: []message{{wire: "f248cd", err: ErrCorrupt}}},
 		{id: "PD-7.2-15", name: "cut short in a stored block", messages: []message{{wire: "000a00f5ff48656c6c6f", err: ErrCorrupt}}},
 		{id: "PD-7.2-15", name: "no empty block at the end", messages: []message{{wire: "000500faff48656c6c6f", err: ErrCorrupt}}},
@@ -178,8 +180,10 @@ func TestDecoderLimit(t *testing.T) {
 					continue
 				}
 				d := Decoder{Limit: int64(len(text))}
-				if got, err := appendPieces(&d, wire, size); len(text) > 0 && (err != nil || !bytes.Equal(got, text)) {
-					t.Fatalf("%s: at the limit: %d bytes, %v", name, len(got), err)
+				for range 2 { // it is a limit for each message
+					if got, err := appendPieces(&d, wire, size); len(text) > 0 && (err != nil || !bytes.Equal(got, text)) {
+						t.Fatalf("%s: at the limit: %d bytes, %v", name, len(got), err)
+					}
 				}
 				d = Decoder{Limit: int64(len(text)) - 1}
 				if len(text) < 2 {
@@ -266,16 +270,14 @@ func readPieces(d *Decoder, wire []byte, n, r int) (text []byte, err error) {
 // divided.
 func TestDecoderPieces(t *testing.T) {
 	for name, text := range samples() {
-		if len(text) > 50000 {
-			text = text[:50000]
-		}
+		text = text[:min(len(text), 20000)]
 		for _, wire := range [][]byte{(&Encoder{}).Append(nil, text, Last), flateMessage(text, 6), flateMessage(text, -2), flateMessage(text, 0)} {
 			for _, n := range []int{1, 2, 3, 7, 16, 17, 1000} {
 				var a, r Decoder
 				if got, err := appendPieces(&a, wire, n); err != nil || !bytes.Equal(got, text) {
 					t.Fatalf("%s: Append of %d bytes at a time: %d bytes, %v", name, n, len(got), err)
 				}
-				for _, room := range []int{1, 4, 19, 300, 70000} {
+				for _, room := range []int{1, 2, 3, 4, 5, 19, 300, 70000} {
 					if got, err := readPieces(&r, wire, n, room); err != nil || !bytes.Equal(got, text) {
 						t.Fatalf("%s: Read of %d bytes at a time into %d: %d bytes, %v", name, n, room, len(got), err)
 					}
@@ -308,6 +310,57 @@ func TestDecoderMemory(t *testing.T) {
 		if n := cap(d.history.buf); takeover && n != 4096 || !takeover && n > 0 {
 			t.Errorf("takeover %t: the decoder holds %d bytes with a window of 4096", takeover, n)
 		}
+	}
+}
+
+// TestDecoderPrefix: what dst holds before the text is none of the text, so no
+// distance reaches it.
+func TestDecoderPrefix(t *testing.T) {
+	eachRole(t, "PD-7.2-16", func(t *testing.T) {
+		prefix := []byte("secret of another message")
+		wire := append(matchMessage(nil, 20), tail[:]...)
+		wire = append(wire, matchMessage(noise(1, 100), 1)...) // for the fast loop
+		dst := append(make([]byte, 0, 1000), prefix...)
+		d := Decoder{Takeover: true}
+		if got, err := d.Append(dst, wire, Last); err != ErrCorrupt || !bytes.Equal(got, prefix) {
+			t.Errorf("without history: %q, %v", got, err)
+		}
+		d.Reset()
+		if _, err := d.Append(nil, flateMessage([]byte("abcdefghijklmnopqrstuvwxyz"), 1), Last); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Append(dst, matchMessage(nil, 20), Last)
+		if want := string(prefix) + "ghi"; err != nil || string(got) != want {
+			t.Errorf("with history: %q, %v; want %q", got, err, want)
+		}
+	})
+}
+
+// TestDecoderTail: the bytes that were cut off may turn out to be something
+// else than an empty block, however little room there is for them.
+func TestDecoderTail(t *testing.T) {
+	wire, want := unhex("000900f6ff48656c6c6f"), "Hello\x00\x00\xff\xff"
+	for _, room := range []int{1, 2, 6, 7, 100} {
+		var d Decoder
+		if got, err := readPieces(&d, wire, 3, room); err != nil || string(got) != want {
+			t.Errorf("room of %d: %q, %v", room, got, err)
+		}
+	}
+	// The end of this block is fifteen bits of the tail's sixteen ones: one is
+	// left, which is no block.
+	short := map[uint8]uint{15: 5, 18: 5}
+	var runs []lengthRun
+	for length := range uint8(15) {
+		short[length] = 4
+		runs = append(runs, lengthRun{length + 1, 0})
+	}
+	runs = append(runs, lengthRun{18, 138 - 11}, lengthRun{18, 103 - 11}, lengthRun{15, 0}, lengthRun{0, 0})
+	var w bitWriter
+	putDynamic(&w, 257, 1, short, runs)
+	w.align()
+	var d Decoder
+	if got, err := d.Append(nil, w.out, Last); err != ErrCorrupt {
+		t.Errorf("a bit left: %q, %v", got, err)
 	}
 }
 

@@ -382,23 +382,16 @@ const (
 // fast is the loop that inflating spends its time in: it decodes symbols
 // while the payload and the room are not near their ends, or until the block
 // ends. A match for which it has no place is left to the stage for that.
-func (d *Decoder) fast(s *stream) status {
+func (d *Decoder) fast(s *stream) (st status) {
 	t := d.codes
 	wire, out := s.wire, s.out
 	used, at := s.used, s.at
 	acc, width := d.acc, uint(d.width)
-	litMask, distMask := uint64(1)<<t.litLenBits-1, uint64(1)<<t.distBits-1
-	st := proceed
-loop:
+	litLens, dists := uint64(1)<<t.litLenBits-1, uint64(1)<<t.distBits-1
 	for len(wire)-used >= fastInput && len(out)-at >= fastRoom {
-		// Eight bytes are loaded but only whole ones that fit are counted;
-		// the bits above width are right, and loaded again next time.
-		acc |= binary.LittleEndian.Uint64(wire[used:]) << (width & 63)
-		used += int(63-width) >> 3
-		width |= 56
-
-		e := t.litLen[acc&litMask&(litLenEntries-1)]
-		for range 2 {
+		acc, width, used = refillWord(wire, acc, width, used)
+		e := t.litLen[acc&litLens&(litLenEntries-1)]
+		for range fastRoom - 1 {
 			if e < entryLiteral {
 				break
 			}
@@ -406,14 +399,14 @@ loop:
 			at++
 			acc >>= e & 63
 			width -= uint(e & 63)
-			e = t.litLen[acc&litMask&(litLenEntries-1)]
+			e = t.litLen[acc&litLens&(litLenEntries-1)]
 		}
 		if e&entryFurther != 0 {
 			acc >>= t.litLenBits & 63
 			width -= t.litLenBits
 			e = t.litLen[(uint64(e>>16)+acc&(1<<(e>>8&15)-1))&(litLenEntries-1)]
 		}
-		saved := acc
+		length := e.number(acc)
 		acc >>= e & 63
 		width -= uint(e & 63)
 		if e >= entryLiteral {
@@ -422,59 +415,78 @@ loop:
 			continue
 		}
 		if e&entryNone != 0 {
-			if st = invalid; e&entryEnd != 0 {
-				st = proceed
-				d.stage = stageHeader
-			}
+			st = d.fastEnd(e)
 			break
 		}
-		length := int(e>>16) + int(saved&^(^uint64(0)<<(e&63))>>(e>>8&15))
 
 		// Three codes took up to 40 bits: a distance may take 28.
-		acc |= binary.LittleEndian.Uint64(wire[used:]) << (width & 63)
-		used += int(63-width) >> 3
-		width |= 56
-		e = t.dist[acc&distMask&(distEntries-1)]
+		acc, width, used = refillWord(wire, acc, width, used)
+		e = t.dist[acc&dists&(distEntries-1)]
 		if e&entryFurther != 0 {
 			acc >>= t.distBits & 63
 			width -= t.distBits
 			e = t.dist[(uint64(e>>16)+acc&(1<<(e>>8&15)-1))&(distEntries-1)]
 		}
-		saved = acc
+		distance := e.number(acc)
 		acc >>= e & 63
 		width -= uint(e & 63)
 		if e&entryNone != 0 {
 			st = invalid
 			break
 		}
-		distance := int(e>>16) + int(saved&^(^uint64(0)<<(e&63))>>(e>>8&15))
-
-		end := at + length
-		switch {
-		case distance > at-s.base || end > len(out)-8:
-			d.length, d.distance = uint16(length), uint16(distance)
-			d.stage = stageMatch
-			s.at = at
-			if st = d.match(s); st != proceed {
-				at = s.at
-				break loop
-			}
-			at = s.at
-		case distance >= 8:
-			for from := at - distance; at < end; from, at = from+8, at+8 {
-				binary.LittleEndian.PutUint64(out[at:], binary.LittleEndian.Uint64(out[from:]))
-			}
+		if end := at + length; distance <= at-s.base && end <= len(out)-8 {
+			repeat(out, at, end, distance)
 			at = end
-		default:
-			for from := at - distance; at < end; {
-				at += copy(out[at:end], out[from:at])
-			}
+			continue
+		}
+		d.length, d.distance, d.stage = uint16(length), uint16(distance), stageMatch
+		s.at = at
+		st = d.match(s)
+		if at = s.at; st != proceed {
+			break
 		}
 	}
 	d.acc, d.width = acc&(1<<width-1), uint8(width)
 	s.used, s.at = used, at
-	if st == proceed && d.stage == stageHeader {
+	if d.stage == stageHeader {
 		d.endBlock()
 	}
 	return st
+}
+
+// fastEnd says what comes of an entry that is no symbol.
+func (d *Decoder) fastEnd(e entry) status {
+	if e&entryEnd == 0 {
+		return invalid
+	}
+	d.stage = stageHeader
+	return proceed
+}
+
+// refillWord loads eight bytes of payload but counts only the whole ones that
+// fit: after it there are 56 to 63 bits. Those above width are right as well,
+// and loaded again the next time.
+func refillWord(wire []byte, acc uint64, width uint, used int) (uint64, uint, int) {
+	acc |= binary.LittleEndian.Uint64(wire[used:]) << (width & 63)
+	return acc, width | 56, used + int(63-width)>>3
+}
+
+// number returns the length or distance of a symbol that stands lowest in acc.
+func (e entry) number(acc uint64) int {
+	return int(e>>16) + int(acc&^(^uint64(0)<<(e&63))>>(e>>8&15))
+}
+
+// repeat copies the bytes that lie distance before at to out[at:end]. It may
+// overwrite up to seven bytes behind them.
+func repeat(out []byte, at, end, distance int) {
+	from := at - distance
+	if distance >= 8 {
+		for ; at < end; from, at = from+8, at+8 {
+			binary.LittleEndian.PutUint64(out[at:], binary.LittleEndian.Uint64(out[from:]))
+		}
+		return
+	}
+	for at < end { // what was copied can be copied again
+		at += copy(out[at:end], out[from:at])
+	}
 }
