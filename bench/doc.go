@@ -1,0 +1,11 @@
+// Package bench holds the benchmarks of this module as its users see it:
+//
+//	go test -bench . ./bench                      # everything, about two minutes
+//	go test -bench . -benchtime 100ms ./bench     # a quick look
+//	go test -bench 'Echo/16KiB' -cpuprofile cpu.out ./bench
+//
+// Messages are masked wherever a client's would be, and every benchmark checks
+// its work before the time counts. Package mask, frame, handshake and
+// conn/internal/deflate have benchmarks of their own parts; bench/peers compares
+// with other libraries.
+package bench

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"runtime"
+	"testing"
+
+	ws "github.com/rfc6455/ws/conn"
+)
+
+// BenchmarkIdle tells what a connection holds that has exchanged messages and
+// waits: its heap and its goroutine's stack, in bytes for each end. The time is
+// of no interest.
+func BenchmarkIdle(b *testing.B) {
+	serve := func(c *ws.Conn) { _ = c.Serve(bg, &ws.Events{}) }
+	read := func(c *ws.Conn) {
+		for {
+			if _, _, err := c.Read(bg); err != nil {
+				return
+			}
+		}
+	}
+	for _, way := range []struct {
+		name string
+		wait func(c *ws.Conn)
+	}{{"Serve", serve}, {"Read", read}} {
+		b.Run(way.name, func(b *testing.B) {
+			for b.Loop() {
+				idle(b, way.wait)
+			}
+		})
+	}
+}
+
+// idle makes pairs whose ends wait by f, and reports what they hold.
+func idle(b *testing.B, f func(c *ws.Conn)) {
+	const pairs, messages, size = 250, 10, 1000
+	ln := listen(b)
+	var before, after runtime.MemStats
+	settle(&before)
+	ends := make([]*ws.Conn, 0, 2*pairs)
+	for range pairs {
+		s, c := tcpPair(b, ln, ws.Config{})
+		ends = append(ends, s, c)
+	}
+	for _, c := range ends {
+		go f(c)
+	}
+	p := payload(ws.Text, size)
+	for range messages {
+		for _, c := range ends {
+			must(b, c.Write(bg, ws.Text, p))
+		}
+	}
+	for _, c := range ends {
+		_, err := c.Ping(bg) // which answers when everything before it was read
+		must(b, err)
+	}
+	settle(&after)
+	b.ReportMetric((float64(after.HeapAlloc)-float64(before.HeapAlloc))/(2*pairs), "heap-B/conn")
+	b.ReportMetric((float64(after.StackInuse)-float64(before.StackInuse))/(2*pairs), "stack-B/conn")
+	for _, c := range ends {
+		_ = c.CloseNow()
+	}
+	for _, c := range ends {
+		<-c.Done()
+	}
+}
+
+// settle is the memory in use once pools are empty.
+func settle(m *runtime.MemStats) {
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(m)
+}
