@@ -313,6 +313,9 @@ func (c *Conn) ended() {
 	if c.cl.timer != nil {
 		c.cl.timer.Stop()
 	}
+	if c.wr.timer != nil {
+		c.wr.timer.timer.Stop()
+	}
 	for _, p := range c.pings {
 		close(p.pong)
 	}

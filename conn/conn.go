@@ -126,6 +126,9 @@ func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config)
 	c.stream, c.raw = newStream(rwc)
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
+	if c.raw == nil {
+		c.wr.timer = newWriteTimer(c)
+	}
 	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
 	c.keep.start(c)

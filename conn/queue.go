@@ -45,7 +45,7 @@ type writeHalf struct {
 
 	err   error // the first error of the transport's write side
 	watch watch
-	timer writeTimer
+	timer *writeTimer // of a transport that is no socket; else nil
 }
 
 // batch is what the owner of the wire writes.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,37 +88,85 @@ func (c *Conn) writeVec(p, vec []byte) (int, error) {
 // deadline would be for good there (crypto/tls), so that a timer cuts the
 // connection instead.
 func (c *Conn) transmitStream(p []byte) (int, error) {
-	c.wr.timer.start(c)
+	t := c.wr.timer
+	if t == nil {
+		return c.stream.Write(p)
+	}
+	t.start()
 	n, err := c.stream.Write(p)
-	if c.wr.timer.stop() {
+	if t.stop() {
 		err = ErrWriteTimeout
 	}
 	return n, err
 }
 
-// writeTimer cuts a connection whose transport takes no bytes.
+// writeTimer cuts a connection whose transport takes no bytes. Setting and
+// stopping a timer for each write would cost more than framing the message, so
+// the timer stays set as long as there are writes, and looks now and then
+// whether the one that is under way has been for too long. The first write
+// after a pause is timed exactly, others to a part of the timeout.
 type writeTimer struct {
-	timer *time.Timer
-	fired chan struct{} // holds a token once it has fired
+	c       *Conn
+	timeout time.Duration
+	timer   *time.Timer
+
+	writes  atomic.Uint64 // begun and ended ones: odd while one is under way
+	seen    atomic.Uint64 // writes at the last look
+	checks  atomic.Int32  // how many looks have found the same write
+	armed   atomic.Bool
+	expired atomic.Bool
 }
 
-func (t *writeTimer) start(c *Conn) {
+// writeChecks is how many looks must find the same write to call it too long.
+const writeChecks = 4
+
+// newWriteTimer returns nil where there is no limit.
+func newWriteTimer(c *Conn) *writeTimer {
 	timeout := c.cfg.writeTimeout()
-	switch {
-	case timeout <= 0:
-	case t.timer == nil:
-		fired := make(chan struct{}, 1)
-		t.fired = fired
-		t.timer = time.AfterFunc(timeout, func() {
-			fired <- struct{}{}
-			c.abort(ErrWriteTimeout)
-		})
-	default:
-		t.timer.Reset(timeout)
+	if timeout <= 0 {
+		return nil
 	}
+	t := &writeTimer{c: c, timeout: timeout}
+	t.timer = time.AfterFunc(timeout, t.look)
+	t.timer.Stop()
+	return t
 }
 
-// stop ends what start began and reports whether the time was over.
+// start and stop enclose a write. They are the owner of the wire's.
+func (t *writeTimer) start() {
+	n := t.writes.Add(1)
+	if t.armed.Load() {
+		return
+	}
+	t.armed.Store(true)
+	t.seen.Store(n)
+	t.checks.Store(writeChecks - 1) // the one look to come is at the end of its time
+	t.timer.Reset(t.timeout)
+}
+
+// stop reports whether the write was cut for having taken too long.
 func (t *writeTimer) stop() bool {
-	return t.timer != nil && !t.timer.Stop() && len(t.fired) > 0
+	t.writes.Add(1)
+	return t.expired.Load()
+}
+
+// look is the timer's function.
+func (t *writeTimer) look() {
+	n := t.writes.Load()
+	if n%2 == 0 {
+		t.armed.Store(false)
+		if t.writes.Load() == n {
+			return // a pause: the next write sets the timer again
+		}
+		t.armed.Store(true) // one has begun since, and may have found it set
+		n = t.writes.Load()
+	}
+	if t.seen.Swap(n) != n {
+		t.checks.Store(0)
+	} else if t.checks.Add(1) >= writeChecks && n%2 == 1 {
+		t.expired.Store(true)
+		t.c.abort(ErrWriteTimeout)
+		return
+	}
+	t.timer.Reset(t.timeout / writeChecks)
 }

@@ -574,3 +574,25 @@ func TestCallerKeepsItsBytes(t *testing.T) {
 		}
 	})
 }
+
+// TestWriteTimeoutLater: a write that hangs after others is cut too, in a
+// quarter more than the timeout at most; many quick ones are not.
+func TestWriteTimeoutLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer := pipePeer(t, frame.Server, 100, Config{WriteTimeout: 8 * time.Second})
+		for range 50 {
+			if err := c.Write(bg, Text, []byte("quick")); err != nil {
+				t.Fatal(err)
+			}
+			peer.WantText("quick")
+			<-time.After(time.Second)
+		}
+		start := time.Now()
+		if err := c.Write(bg, Binary, make([]byte, 200)); !errors.Is(err, ErrWriteTimeout) {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d < 8*time.Second || d > 12*time.Second {
+			t.Fatalf("after %v", d)
+		}
+	})
+}
