@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -57,4 +59,53 @@ func TestWithdrawnNotRemembered(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestContextEndsWithHandshake: a context that ends while the response leaves
+// gives an error, and not a connection whose reads fail for ever.
+func TestContextEndsWithHandshake(t *testing.T) {
+	a, b := wstest.Pipe(1 << 10)
+	ctx, cancel := context.WithCancel(bg)
+	nc := &lateCancel{PipeConn: a, cancel: cancel, interrupted: make(chan bool, 10)}
+	if _, err := b.Write([]byte(request("Host: localhost"))); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := new(Upgrader).UpgradeNet(ctx, nc, nil)
+	if err == nil {
+		_, _, err = c.Read(bg)
+		t.Fatalf("a connection that can't be read: %v", err)
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+// lateCancel cancels a context when the response has been written, and waits
+// for what that causes.
+type lateCancel struct {
+	*wstest.PipeConn
+	cancel      func()
+	interrupted chan bool
+}
+
+func (l *lateCancel) Write(p []byte) (int, error) {
+	n, err := l.PipeConn.Write(p)
+	l.cancel()
+	<-l.interrupted
+	return n, err
+}
+
+func (l *lateCancel) SetDeadline(t time.Time) error {
+	err := l.PipeConn.SetDeadline(t)
+	if !t.IsZero() {
+		l.interrupted <- true
+	}
+	return err
+}
+
+// request is an opening handshake with these headers besides the necessary
+// ones, Host among them.
+func request(headers ...string) string {
+	return "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
 }

@@ -197,10 +197,15 @@ func (u *Upgrader) UpgradeNet(ctx context.Context, nc net.Conn, early []byte) (*
 	if d := u.timeout(); d > 0 {
 		_ = nc.SetReadDeadline(time.Now().Add(d))
 	}
+	stop := func() bool { return true }
 	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() { _ = nc.SetDeadline(aLongTimeAgo) })()
+		stop = interruptOn(ctx, nc)
 	}
 	c, req, err := u.upgradeNet(nc, early)
+	if !stop() && err == nil {
+		_ = c.CloseNow() // a deadline in the past may strike it at any moment
+		err = ctx.Err()
+	}
 	if err != nil {
 		_ = nc.Close()
 		if ctx.Err() != nil {
