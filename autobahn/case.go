@@ -34,6 +34,11 @@ type Case struct {
 	quiet   bool         // the frame log is off while the case runs
 	timed   bool         // the duration is of interest
 	ratio   bool         // so is the compression ratio
+
+	// For the second catalogue.
+	strict bool     // see judgeStrictly; and the status codes that came after RFC 6455 are fine
+	mute   bool     // the tester does not answer a Close frame
+	hello  *opening // an opening handshake that is not the usual one
 }
 
 // closeRule is what a case demands of the end of the connection.

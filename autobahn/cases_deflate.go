@@ -148,7 +148,7 @@ func (x *exchangeOfMany) message(t *tester, payload []byte, binary bool) {
 		t.Behavior, t.Result = Failed, "A message of the other type came back."
 	case !bytes.Equal(payload, t.echo.payload):
 		t.Behavior, t.Result = Failed, "A message came back that is not the one that was sent."
-	case t.echo.sent < roundTrips:
+	case t.echo.sent < t.roundTrips:
 		x.next(t)
 		return
 	default:

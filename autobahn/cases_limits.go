@@ -131,7 +131,7 @@ func roundTripCases() []*Case {
 					switch {
 					case isBinary != kind.binary || len(got) != size:
 						t.Result = "A message of another type or length came back."
-					case t.echo.sent < roundTrips:
+					case t.echo.sent < t.roundTrips:
 						next(t)
 						return
 					default:

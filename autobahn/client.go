@@ -25,6 +25,10 @@ type Client struct {
 	// once than there are processors.
 	Parallel int
 
+	// RoundTrips is how many messages the cases of 9.7, 9.8, 12 and 13 send; zero is
+	// 1000, as in the Autobahn|Testsuite. Fewer make a run shorter.
+	RoundTrips int
+
 	// TLS is used for wss; nil: the system's certificates.
 	TLS *tls.Config
 
@@ -118,6 +122,9 @@ func (r *clientRun) one(ctx context.Context, c *Case) error {
 		return fmt.Errorf("websocket: cannot connect to %s: %w", r.URL, err)
 	}
 	t := newTester(c, nc, false)
+	if r.RoundTrips > 0 {
+		t.roundTrips = r.RoundTrips
+	}
 	if early, err := t.openClient(r.url); err != nil {
 		t.refuse(err)
 	} else {

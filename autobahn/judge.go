@@ -16,6 +16,9 @@ type verdict struct {
 
 // judge judges a case whose connection has ended.
 func (t *tester) judge() {
+	if t.settled {
+		return
+	}
 	for _, list := range []struct {
 		verdict string
 		events  []event
@@ -35,6 +38,12 @@ func (t *tester) judge() {
 	}
 	if t.c.judge != nil {
 		t.c.judge(t)
+	}
+	if t.c.strict {
+		t.judgeStrictly()
+	}
+	if t.unavailable {
+		t.Behavior, t.Result = Unimplemented, "permessage-deflate was not negotiated."
 	}
 }
 

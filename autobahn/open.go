@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -71,7 +70,7 @@ func (t *tester) openClient(u *url.URL) ([]byte, error) {
 		"Pragma: no-cache\r\n" +
 		"Cache-Control: no-cache\r\n" +
 		"Sec-WebSocket-Key: " + key + "\r\n"
-	if t.c.deflate != nil {
+	if t.c.deflate != nil && !t.c.deflate.given {
 		var offers []string
 		for _, o := range t.c.deflate.offers {
 			offers = append(offers, o.offerText())
@@ -79,12 +78,20 @@ func (t *tester) openClient(u *url.URL) ([]byte, error) {
 		request += "Sec-WebSocket-Extensions: " + strings.Join(offers, ", ") + "\r\n"
 	}
 	request += "Sec-WebSocket-Version: 13\r\n\r\n"
-	t.rec.HTTPRequest = request
+	request = t.c.hello.apply(request)
+	t.rec.HTTPRequest = request[:min(len(request), maxHead)]
 	t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(request)
-	if _, err := io.WriteString(t.nc, request); err != nil {
-		return nil, err
+	if err := t.c.hello.write(t.nc, request); err != nil && t.c.hello == nil {
+		return nil, err // a case of its own may be refused before all is written
 	}
 	head, rest, err := readHead(t.nc)
+	if t.c.hello != nil {
+		if err := t.judgeResponse(head, err); err != nil {
+			t.rec.HTTPResponse = string(head)
+			return nil, err
+		}
+		key = sentKey(request)
+	}
 	t.rec.HTTPResponse = string(head)
 	t.rec.Traffic.PreopenIncomingOctetsWireLevel = len(head) + len(rest)
 	if err != nil {
@@ -96,6 +103,16 @@ func (t *tester) openClient(u *url.URL) ([]byte, error) {
 		return nil, err
 	}
 	return rest, t.nc.SetDeadline(time.Time{})
+}
+
+// sentKey returns the key in a request, which a case may have replaced.
+func sentKey(request string) string {
+	for line := range strings.SplitSeq(request, "\r\n") {
+		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Sec-WebSocket-Key") {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // hostPort returns the value of the Host header, always with a port.
@@ -224,10 +241,10 @@ func (t *tester) response(r *http.Request) (string, *refusal) {
 		"Connection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + acceptKey(strings.TrimSpace(r.Header.Get("Sec-WebSocket-Key"))) + "\r\n"
 	if t.c.deflate != nil {
-		if p, ok := t.c.deflate.accept(offers); ok {
+		if p, ok := t.c.deflate.accept(offers); ok && !t.c.deflate.given {
 			t.deflate = newDeflation(p, t.server)
 			s += "Sec-WebSocket-Extensions: " + p.answerText() + "\r\n"
 		}
 	}
-	return s + "\r\n", nil
+	return t.c.hello.apply(s + "\r\n"), nil
 }

@@ -125,6 +125,8 @@ type deflateRule struct {
 	// As a server, it goes through the testee's offers with each of these in turn,
 	// and accepts the first offer that allows what is asked of the client.
 	demands []parameters
+	// The case offers in its own way.
+	given bool
 }
 
 // accept returns the answer to the first offer that meets a demand.

@@ -3,6 +3,7 @@ package autobahn
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -40,6 +41,7 @@ type record struct {
 
 	rxOctets, txOctets map[int]int          // size of a read or write: count
 	rxFrames, txFrames map[frame.Opcode]int // opcode: count
+	keys               []uint32             // of the first frames that came
 	enabled            bool
 	entries            []entry
 }
@@ -88,6 +90,13 @@ func (r *record) log(kind string, rest ...any) {
 	r.entries = append(r.entries, entry{at, append([]any{kind}, rest...)})
 }
 
+// note adds words to the frame log.
+func (r *record) note(format string, args ...any) {
+	if r.enabled {
+		r.log("XX", fmt.Sprintf(format, args...))
+	}
+}
+
 // enable turns the frame log on or off.
 func (r *record) enable(on bool) {
 	if r.enabled != on {
@@ -112,6 +121,9 @@ func (r *record) sentOctets(b []byte, sync bool) {
 
 func (r *record) gotFrame(h frame.Header, payload []byte) {
 	r.rxFrames[h.Opcode]++
+	if h.Masked && len(r.keys) < 200 {
+		r.keys = append(r.keys, h.Key)
+	}
 	if r.enabled {
 		r.log("RF", []any{h.Length, preview(payload)}, h.Opcode, h.Fin, h.RSV, h.Masked, keyText(h))
 	}

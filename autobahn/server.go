@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,6 +34,10 @@ type Server struct {
 	Cases   []*Case // what can be run; nil: [Catalogue]
 	Report  Report  // what was found
 	Reports string  // the folder to which updateReports writes; empty: none
+
+	// RoundTrips is how many messages the cases of 9.7, 9.8, 12 and 13 send; zero is
+	// 1000, as in the Autobahn|Testsuite. Fewer make a run shorter.
+	RoundTrips int
 
 	// Progress is called with each outcome. Calls do not overlap.
 	Progress func(o *Outcome)
@@ -89,6 +92,9 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 		return // nobody is there to be told
 	}
 	v := &visit{s: s, t: newTester(&Case{}, nc, true)}
+	if s.RoundTrips > 0 {
+		v.t.roundTrips = s.RoundTrips
+	}
 	defer v.t.out.finish() // run has closed the connection, if it came to that
 	v.t.rec.HTTPRequest = string(head)
 	response, refused := v.open(head, port)
@@ -100,11 +106,15 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	v.t.rec.HTTPResponse = response
 	v.t.rec.Traffic.PreopenIncomingOctetsWireLevel = len(head)
 	v.t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(response)
-	if _, err := io.WriteString(nc, response); err != nil || v.page() {
+	if err := v.t.c.hello.write(nc, response); err != nil || v.page() {
 		return
 	}
-	nc.SetDeadline(time.Time{})
-	v.t.run(ctx, rest)
+	if v.t.c.hello != nil && v.t.c.hello.refuse {
+		v.t.judgeRefusal()
+	} else {
+		nc.SetDeadline(time.Time{})
+		v.t.run(ctx, rest)
+	}
 	if v.last {
 		s.stop()
 	}

@@ -69,6 +69,9 @@ type tester struct {
 	received []event
 	verdict
 	autoFragment int
+	roundTrips   int  // how many messages the cases with many send
+	settled      bool // the verdict stands, whatever follows
+	unavailable  bool // what the case needs was not negotiated
 
 	rec  record
 	echo echo // course of the cases that send many messages
@@ -78,7 +81,8 @@ type tester struct {
 func newTester(c *Case, nc net.Conn, server bool) *tester {
 	t := &tester{
 		c: c, nc: nc, server: server,
-		todo: make(chan func()), gone: make(chan struct{}),
+		roundTrips: roundTrips,
+		todo:       make(chan func()), gone: make(chan struct{}),
 		verdict: verdict{
 			Behavior:      Failed,
 			BehaviorClose: Failed,

@@ -69,19 +69,31 @@ func main() {
 var errNotPassed = errors.New("not all cases passed")
 
 // selection are the flags that choose cases.
-type selection struct{ cases, exclude string }
+type selection struct{ catalogue, cases, exclude string }
 
 func (s *selection) flags(f *flag.FlagSet) {
+	f.StringVar(&s.catalogue, "catalogue", "autobahn", "autobahn: the 517 cases; rfc: what these leave out; all: both")
 	f.StringVar(&s.cases, "cases", "", "cases to run, as patterns with * between commas (default all)")
 	f.StringVar(&s.exclude, "exclude", "", "cases to leave out, likewise")
 }
 
-// pick returns the cases chosen.
-func (s *selection) pick() ([]*autobahn.Case, error) {
+// pick returns the cases chosen. The second catalogue differs for servers and clients.
+func (s *selection) pick(beyond []*autobahn.Case) ([]*autobahn.Case, error) {
+	var all []*autobahn.Case
+	switch s.catalogue {
+	case "autobahn":
+		all = autobahn.Catalogue()
+	case "rfc":
+		all = beyond
+	case "all":
+		all = append(autobahn.Catalogue(), beyond...)
+	default:
+		return nil, fmt.Errorf("-catalogue %q: must be autobahn, rfc or all", s.catalogue)
+	}
 	patterns := func(list string) []string {
 		return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 	}
-	cases := autobahn.Pick(autobahn.Catalogue(), patterns(s.cases), patterns(s.exclude))
+	cases := autobahn.Pick(all, patterns(s.cases), patterns(s.exclude))
 	if len(cases) == 0 {
 		return nil, fmt.Errorf("no case matches -cases %q -exclude %q", s.cases, s.exclude)
 	}
@@ -98,7 +110,7 @@ func serverTest(ctx context.Context, args []string) error {
 	reports := f.String("reports", "reports/servers", "folder of the report")
 	parallel := f.Int("parallel", 0, "connections at once (default 16)")
 	f.Parse(args)
-	cases, err := s.pick()
+	cases, err := s.pick(autobahn.BeyondServers())
 	if err != nil {
 		return err
 	}
@@ -149,8 +161,13 @@ func list(args []string) error {
 	f := flag.NewFlagSet("list", flag.ExitOnError)
 	var s selection
 	s.flags(f)
+	role := f.String("role", "server", "show the second catalogue for a server or a client")
 	f.Parse(args)
-	cases, err := s.pick()
+	beyond := autobahn.BeyondServers()
+	if *role == "client" {
+		beyond = autobahn.BeyondClients()
+	}
+	cases, err := s.pick(beyond)
 	for _, c := range cases {
 		fmt.Printf("%-8s %s\n         %s\n", c.ID, c.Description, c.Expectation)
 	}

@@ -18,7 +18,7 @@ func serve(ctx context.Context, args []string) error {
 	addr := f.String("addr", "127.0.0.1:9001", "address to listen on")
 	reports := f.String("reports", "reports/clients", "folder of the report")
 	f.Parse(args)
-	cases, err := s.pick()
+	cases, err := s.pick(autobahn.BeyondClients())
 	if err != nil {
 		return err
 	}

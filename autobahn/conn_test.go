@@ -1,0 +1,144 @@
+package autobahn_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rfc6455/ws/autobahn"
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/handshake"
+)
+
+// This file runs both catalogues against this module's own library, in process.
+
+const maxMessage = 16 << 20
+
+var compression = ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15, Threshold: -1}
+
+// trips keeps the run within a minute: wsconform and the genuine suite send the
+// thousand messages.
+const trips = 50
+
+func TestServer(t *testing.T) {
+	u := ws.Upgrader{
+		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression},
+		Origins: []string{handshake.AnyOrigin},
+	}
+	server := httptest.NewServer(u.Handler(&ws.Events{
+		Message: func(c *ws.Conn, kind ws.MessageType, p []byte) {
+			if c.Append(kind, p) != nil {
+				c.CloseNow()
+			}
+		},
+	}))
+	defer server.Close()
+	var report autobahn.Report
+	c := autobahn.Client{
+		URL: "ws" + strings.TrimPrefix(server.URL, "http"), Agent: "ws",
+		Cases: append(autobahn.Catalogue(), autobahn.BeyondServers()...), RoundTrips: trips,
+	}
+	if err := c.Run(context.Background(), &report); err != nil {
+		t.Fatal(err)
+	}
+	check(t, &report, len(c.Cases))
+}
+
+func TestClient(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &autobahn.Server{Cases: append(autobahn.Catalogue(), autobahn.BeyondClients()...), RoundTrips: trips}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Serve(ctx, l) }()
+	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression}, Proxy: ws.NoProxy}
+	var wg sync.WaitGroup
+	numbers := make(chan int)
+	for range 8 {
+		wg.Go(func() {
+			for n := range numbers {
+				echo(ctx, d, fmt.Sprintf("ws://%s/runCase?case=%d&agent=ws", l.Addr(), n))
+			}
+		})
+	}
+	for n := range s.Cases {
+		numbers <- n + 1
+	}
+	close(numbers)
+	wg.Wait()
+	// A case may end on the server a little after it has on the client.
+	for n := range s.Cases {
+		echo(ctx, d, fmt.Sprintf("ws://%s/getCaseStatus?case=%d&agent=ws", l.Addr(), n+1))
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	check(t, &s.Report, len(s.Cases))
+}
+
+// echo echoes until the connection ends. How it does is for the suite to judge.
+func echo(ctx context.Context, d *ws.Dialer, url string) {
+	c, response, err := d.Dial(ctx, url)
+	if err != nil {
+		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+			response.Body.Close()
+		}
+		return
+	}
+	for {
+		kind, p, err := c.Read(ctx)
+		if err == nil {
+			err = c.Write(ctx, kind, p)
+		}
+		if err != nil {
+			c.CloseNow()
+			return
+		}
+	}
+}
+
+// check holds a report to what is expected: the first catalogue to the file that the
+// genuine suite's results are held to, the second to OK.
+func check(t *testing.T, report *autobahn.Report, cases int) {
+	t.Helper()
+	expect, err := autobahn.ReadExpectations("expect.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := report.Index()["ws"]
+	if len(results) != cases {
+		t.Errorf("%d results, want %d", len(results), cases)
+	}
+	first := make(map[string]autobahn.Result)
+	for id, r := range results {
+		if !strings.HasPrefix(id, "rfc.") {
+			first[id] = r
+			continue
+		}
+		behavior, behaviorClose := r.Behavior, r.BehaviorClose
+		if twin, ok := strings.CutPrefix(id, "rfc.deflate."); ok {
+			for _, x := range expect.Exceptions {
+				if x.Case == twin && x.Behavior == behavior {
+					behavior, behaviorClose = autobahn.OK, autobahn.OK
+				}
+			}
+		}
+		if behavior != autobahn.OK || behaviorClose != autobahn.OK {
+			t.Errorf("%s: %s, close %s", id, r.Behavior, r.BehaviorClose)
+		}
+	}
+	for _, line := range expect.Check(autobahn.SuiteIDs(), first) {
+		t.Error(line)
+	}
+	for _, o := range report.Failures() {
+		t.Log(o)
+	}
+}
