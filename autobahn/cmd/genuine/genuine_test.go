@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rfc6455/ws/autobahn"
+)
+
+func TestFill(t *testing.T) {
+	got := fill([]string{"echo", "-url", "{url}/x", "{agent}", "{other}"}, "{url}", "ws://h", "{agent}", "a b")
+	if want := []string{"echo", "-url", "ws://h/x", "a b", "{other}"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestProgressCountsCases(t *testing.T) {
+	p := &progress{total: 100}
+	for i := range 3 {
+		// A line may come in pieces, and be none of a case's.
+		fmt.Fprintf(p, "something else\nRunning test ")
+		fmt.Fprintf(p, "case ID 1.1.%d for agent x\n", i)
+	}
+	if p.done != 3 {
+		t.Errorf("counted %d, want 3", p.done)
+	}
+}
+
+func TestTally(t *testing.T) {
+	results := map[string]autobahn.Result{
+		"1.1.1":  {Behavior: autobahn.OK, BehaviorClose: autobahn.OK},
+		"1.1.2":  {Behavior: autobahn.OK, BehaviorClose: autobahn.OK},
+		"1.1.3":  {Behavior: autobahn.OK, BehaviorClose: autobahn.Unclean},
+		"10.1.1": {Behavior: autobahn.Failed, BehaviorClose: autobahn.Failed},
+	}
+	for prefix, want := range map[string]string{
+		"1.": "2 OK; 1 OK, close UNCLEAN", "10.": "1 FAILED", "2.": "not run",
+	} {
+		if got := tally(results, prefix); got != want {
+			t.Errorf("%s: got %q, want %q", prefix, got, want)
+		}
+	}
+}
+
+func TestWriteSummary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "summary.md")
+	results := map[string]autobahn.Result{"7.1.6": {Behavior: autobahn.Informational, BehaviorClose: autobahn.Informational}}
+	expect := &autobahn.Expectations{Exceptions: []autobahn.Exception{{Case: "7.1.6", Behavior: autobahn.Informational, Reason: "Because."}}}
+	outcomes := []outcome{{"server", results, 83 * time.Second}, {"client", results, time.Minute}}
+	if err := writeSummary(path, outcomes, expect); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| 7 Close handling | 1 INFORMATIONAL | 1 INFORMATIONAL |", "| 1 Framing | not run | not run |",
+		"as server took 1m23s", "- 7.1.6 is INFORMATIONAL. Because.",
+	} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the summary has no %q:\n%s", want, b)
+		}
+	}
+}
+
+// TestNoEngineIsAnError makes sure that a run never passes by not running.
+func TestNoEngineIsAnError(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("PYENV_ROOT", "")
+	for _, engine := range []string{"auto", "python", "docker", "other"} {
+		c := &config{engine: engine, venv: filepath.Join(t.TempDir(), "venv")}
+		if e, err := c.findEngine(context.Background()); err == nil {
+			t.Errorf("-engine %s: got %v, want an error", engine, e)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for name, c := range map[string]*config{
+		"no such case": {cases: "8.*", role: "server", expect: "../../expect.json"},
+		"no such role": {role: "proxy", expect: "../../expect.json"},
+		"no file":      {role: "server", expect: "none.json"},
+	} {
+		if _, err := c.run(context.Background()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

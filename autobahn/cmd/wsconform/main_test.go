@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rfc6455/ws/autobahn"
+)
+
+func TestPick(t *testing.T) {
+	for _, test := range []struct {
+		s    selection
+		want int // cases; zero: an error
+	}{
+		{selection{catalogue: "autobahn"}, 517},
+		{selection{catalogue: "autobahn", cases: "1.*, 2.*"}, 27},
+		{selection{catalogue: "autobahn", exclude: "12.*,13.*"}, 301},
+		{selection{catalogue: "rfc"}, len(autobahn.BeyondServers())},
+		{selection{catalogue: "all"}, 517 + len(autobahn.BeyondServers())},
+		{selection{catalogue: "all", cases: "8.*"}, 0},
+		{selection{catalogue: "none"}, 0},
+	} {
+		cases, err := test.s.pick(autobahn.BeyondServers())
+		if len(cases) != test.want || (err != nil) != (test.want == 0) {
+			t.Errorf("%+v: %d cases, %v; want %d", test.s, len(cases), err, test.want)
+		}
+	}
+}
+
+func TestDiff(t *testing.T) {
+	dir := t.TempDir()
+	index := func(name, behavior string) string {
+		path := filepath.Join(dir, name)
+		text := `{"x": {"1.1.1": {"behavior": "OK", "behaviorClose": "OK"}, "1.1.2": {"behavior": "` + behavior + `", "behaviorClose": "OK"}}}`
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a, b := index("a", "OK"), index("b", "FAILED")
+	if err := diff([]string{a, a}); err != nil {
+		t.Errorf("a report and itself: %v", err)
+	}
+	if err := diff([]string{a, b}); !errors.Is(err, errNotPassed) {
+		t.Errorf("reports that differ: %v", err)
+	}
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte(`{"y": {}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := diff([]string{a, other}); !errors.Is(err, errNotPassed) {
+		t.Errorf("reports with nothing in common: %v", err)
+	}
+	if err := diff([]string{a, strings.Repeat("x", 9)}); err == nil {
+		t.Error("no such file: no error")
+	}
+	if err := diff([]string{a}); err == nil {
+		t.Error("one report: no error")
+	}
+}
