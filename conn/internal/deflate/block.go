@@ -29,12 +29,12 @@ const longestLitLen = 14
 // lengths as runs, in a code of their own (RFC 1951 section 3.2.7).
 type dynamicHeader struct {
 	runs    [litLenSymbols + distSymbols]lengthRun
-	used    int // runs
-	freq    [codeLenSymbols]uint32
-	codes   [codeLenSymbols]code
-	litLens int // lengths given of the first alphabet,
-	dists   int // of the second,
-	ordered int // and of the code for lengths
+	used    int                    // runs
+	freq    [codeLenSymbols]uint32 // of the runs' symbols
+	codes   [codeLenSymbols]code   // for them
+	litLens int                    // lengths given of the first alphabet,
+	dists   int                    // of the second,
+	ordered int                    // and of the code for lengths
 }
 
 // lengthRun is a symbol of the code for code lengths and its extra bits.
@@ -79,6 +79,7 @@ func distSymbol(distance uint16) uint {
 // write appends text, which literals and sequences describe, as one block or,
 // without compression, as as many as it takes.
 func (b *blockWriter) write(w *bitWriter, text, literals []byte, sequences []sequence) {
+	// All three sizes are known to the bit before anything is written.
 	b.tally(literals, sequences)
 	extra := b.extraBits()
 	codes, size := &fixedCodes, extra+fixedCodes.bits(b)
@@ -182,6 +183,7 @@ func (h *dynamicHeader) describe(c *blockCodes) {
 	h.addRuns(c.dist[:h.dists])
 }
 
+// addRuns adds the lengths of the codes of one alphabet.
 func (h *dynamicHeader) addRuns(codes []code) {
 	for i := 0; i < len(codes); {
 		length := codes[i].length()
@@ -229,13 +231,14 @@ func (h *dynamicHeader) addCopies(length uint8, n int) {
 	}
 }
 
+// add adds one symbol with its extra bits.
 func (h *dynamicHeader) add(symbol uint8, extra int) {
 	h.runs[h.used] = lengthRun{symbol, uint8(extra)}
 	h.used++
 	h.freq[symbol]++
 }
 
-// write appends the header.
+// write appends the header: HLIT, HDIST, HCLEN and then both codes.
 func (h *dynamicHeader) write(w *bitWriter) {
 	w.put(uint64(h.litLens-firstLength), 5)
 	w.put(uint64(h.dists-1), 5)

@@ -44,6 +44,7 @@ func (m *matcher) searchChains(from int) {
 			i++
 			continue
 		}
+		// As long as each next position has a longer match, take that one.
 		entered := i + 1
 		for entered <= last && length < nice {
 			n, d := m.best(entered, length)
@@ -70,6 +71,7 @@ func (m *matcher) best(i, least int) (length, distance int) {
 		if uint(back-1) >= uint(limit) {
 			break
 		}
+		// A longer match has the byte behind the longest so far.
 		if m.text[i+least] == m.text[i+least-back] && uint32(m.load(i-back)^v) == 0 {
 			if n := m.matchLen(i, back); n > least {
 				least, length, distance = n, n, back

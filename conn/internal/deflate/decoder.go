@@ -68,7 +68,7 @@ const firstRoom = 1 << 18
 // sender that follows RFC 7692 makes one).
 //
 // wire is only read, and not kept. The spare capacity of dst is used as
-// scratch space. On an error, ErrCorrupt or ErrTooBig, the result is dst
+// scratch space, so the two must not overlap. On an error, ErrCorrupt or ErrTooBig, the result is dst
 // unchanged, and every later call returns the same error.
 func (d *Decoder) Append(dst, wire []byte, part Part) ([]byte, error) {
 	base := len(dst)
@@ -76,6 +76,8 @@ func (d *Decoder) Append(dst, wire []byte, part Part) ([]byte, error) {
 		dst = slices.Grow(dst, int(min(d.room(), 4*int64(len(wire))+64, firstRoom)))
 	}
 	s := stream{wire: wire, at: base, base: base}
+	// Inflate into the capacity there is; double it when it is full and more
+	// is to come.
 	for {
 		room := d.room()
 		s.out = dst[:min(int64(cap(dst)), int64(base)+room)]

@@ -17,8 +17,23 @@
 // Between messages an Encoder or Decoder holds the last bytes of the text it
 // has seen, as many as its window has, where context takeover is in use, and
 // nothing where it is not. That memory grows with the text. Everything else, hash
-// tables, Huffman tables and buffers, is borrowed from pools while a message
-// is at work.
+// tables, Huffman tables and buffers, is borrowed from pools: 280 KiB for the
+// length of a call that compresses (64 KiB more at the levels above 1), 32 KiB
+// and a window while a message is compressed in parts, 12 KiB while a message
+// with dynamic blocks is inflated.
+//
+// # How it works
+//
+// The encoder copies the window and up to 32 KiB of text behind it into one
+// buffer, finds repetitions there (match.go; chain.go for the levels above 1)
+// and writes each such block in the shortest of the three forms: stored, with
+// fixed codes or with codes of its own (block.go, huffman.go). Its table of
+// positions is made anew from the window for each message, of every other
+// position, which takes a microsecond for 4 KiB.
+//
+// The decoder is a state machine that can stop at any byte of payload and of
+// text (inflate.go), with a fast loop for what is not near either's end. Both
+// look up symbols in tables (lookup.go).
 //
 // # Limits and errors
 //

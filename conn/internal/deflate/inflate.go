@@ -105,7 +105,7 @@ func (d *Decoder) header(s *stream) status {
 		d.take(d.width & 7)
 		d.stage = stageStoredLength
 	case typeFixed:
-		d.codes = &fixed[d.windowIndex()]
+		d.codes = fixed[d.windowIndex()]()
 		d.stage = stageSymbols
 	case typeDynamic:
 		d.borrow().all = 0

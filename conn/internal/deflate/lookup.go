@@ -1,6 +1,9 @@
 package deflate
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
 
 // An entry of a lookup table says what the next bits of the stream mean. The
 // tables are indexed by those bits, the first one lowest, so that one load
@@ -115,21 +118,29 @@ var windowDist = func() (t [MaxWindowBits - MinWindowBits + 1][32]entry) {
 	return t
 }()
 
-// fixed are the tables of blocks with fixed codes (RFC 1951 section 3.2.6),
-// for each number of window bits from MinWindowBits on.
-var fixed = func() (t [MaxWindowBits - MinWindowBits + 1]tables) {
-	var b builder
-	lengths := fixedLengths()
-	var dist [32]uint8
-	for i := range dist {
-		dist[i] = 5
+// fixed makes the tables of blocks with fixed codes (RFC 1951 section 3.2.6),
+// for each number of window bits from MinWindowBits on, when they are first
+// wanted: a program that has no compressed connections has none of them.
+var fixed = func() (f [MaxWindowBits - MinWindowBits + 1]func() *tables) {
+	for i := range f {
+		f[i] = sync.OnceValue(func() *tables { return makeFixed(windowDist[i][:]) })
 	}
-	for i := range t {
-		t[i].litLenBits, _ = b.build(t[i].litLen[:], litLenIndex, lengths[:], litLenEntry[:])
-		t[i].distBits, _ = b.build(t[i].dist[:], distIndex, dist[:], windowDist[i][:])
-	}
-	return t
+	return f
 }()
+
+// makeFixed makes these tables for a window that allows the given distances.
+func makeFixed(dists []entry) *tables {
+	var b builder
+	t := new(tables)
+	lengths := fixedLengths()
+	t.litLenBits, _ = b.build(t.litLen[:], litLenIndex, lengths[:], litLenEntry[:])
+	five := [32]uint8{}
+	for symbol := range five {
+		five[symbol] = 5
+	}
+	t.distBits, _ = b.build(t.dist[:], distIndex, five[:], dists)
+	return t
+}
 
 // builder makes lookup tables from code lengths. It is scratch space only.
 type builder struct {

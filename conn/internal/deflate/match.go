@@ -123,6 +123,8 @@ func (m *matcher) hash(v uint64) uint32 {
 func (m *matcher) search(from int) {
 	i, last := from, m.end-matchMin
 	for i <= last {
+		// The candidate is at the distance, if that is not before the text or
+		// the window; a stale entry makes it too great.
 		v := m.load(i)
 		slot := &m.table[m.hash(v)]
 		at := m.base + uint32(i)
@@ -132,12 +134,15 @@ func (m *matcher) search(from int) {
 			i += 1 + (i-m.pending)>>skipShift
 			continue
 		}
+		// A short match may hide a longer one at the next byte.
 		length := m.matchLen(i, distance)
 		if length < lazyBelow && i < last {
 			if n, d := m.probe(i + 1); n > length {
 				i, length, distance = i+1, n, d
 			}
 		}
+		// Positions that were not entered, or overwritten since, may make a
+		// match begin late.
 		for i > m.pending && i > distance && m.text[i-1] == m.text[i-1-distance] {
 			i--
 			length++
@@ -176,7 +181,7 @@ func (m *matcher) matchLen(i, distance int) int {
 // than maxLength bytes takes several; none of them is shorter than minLength.
 func (m *matcher) add(i, length, distance int) {
 	from, n := m.pending, i-m.pending
-	if n <= 16 {
+	if n <= 16 { // nearly always: copy as many, keep n
 		binary.LittleEndian.PutUint64(m.literalRoom[m.literals:], m.load(from))
 		binary.LittleEndian.PutUint64(m.literalRoom[m.literals+8:], m.load(from+8))
 	} else {

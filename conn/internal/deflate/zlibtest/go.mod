@@ -1,0 +1,7 @@
+module github.com/rfc6455/ws/conn/internal/deflate/zlibtest
+
+go 1.25.0
+
+require github.com/rfc6455/ws v0.0.0
+
+replace github.com/rfc6455/ws => ../../../..
