@@ -152,15 +152,22 @@ func TestDialCutInHandshake(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, at := range []string{"write", "deadline"} {
-		d.NetDial, _ = scripted(t, accept(nil))
-		whole := d.NetDial
-		d.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			nc, err := whole(ctx, network, addr)
-			return brokenConn{nc, at}, err
-		}
+		d.NetDial = breaking(t, at, accept(nil))
 		if c, _, err := d.Dial(within(t), "ws://h/x"); c != nil || !errors.Is(err, errBroken) {
 			t.Fatal(c, err)
 		}
+	}
+}
+
+// breaking is scripted with connections that fail at one thing.
+func breaking(t testing.TB, at string, s ...script) func(context.Context, string, string) (net.Conn, error) {
+	whole, _ := scripted(t, s...)
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if at == "dial" {
+			return nil, errors.New("dials " + addr)
+		}
+		nc, err := whole(ctx, network, addr)
+		return brokenConn{nc, at}, err
 	}
 }
 
