@@ -104,7 +104,7 @@ func (c *Conn) transmitStream(p []byte) (int, error) {
 // stopping a timer for each write would cost more than framing the message, so
 // the timer stays set as long as there are writes, and looks now and then
 // whether the one that is under way has been for too long. The first write
-// after a pause is timed exactly, others to a part of the timeout.
+// after a pause is timed exactly, others to a quarter of the timeout more.
 type writeTimer struct {
 	c       *Conn
 	timeout time.Duration
@@ -140,8 +140,8 @@ func (t *writeTimer) start() {
 	}
 	t.armed.Store(true)
 	t.seen.Store(n)
-	t.checks.Store(writeChecks - 1) // the one look to come is at the end of its time
-	t.timer.Reset(t.timeout)
+	t.checks.Store(0)
+	t.timer.Reset(t.timeout / writeChecks)
 }
 
 // stop reports whether the write was cut for having taken too long.
