@@ -1,0 +1,135 @@
+package conn
+
+import (
+	"math"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/rfc6455/ws/frame"
+	"github.com/rfc6455/ws/handshake"
+)
+
+// exchange sends text from one connection to the other in each of the ways,
+// and waits until all of it has been read.
+func exchange(from *Conn, messages [][]byte) {
+	for i, p := range messages {
+		switch i % 4 {
+		case 0:
+			check(from.Write(bg, Text, p))
+		case 1:
+			m, err := Prepare(Text, p)
+			check(err)
+			check(from.WritePrepared(bg, m))
+		case 2: // in pieces
+			m, err := from.NextWriter(bg, Text)
+			check(err)
+			_, err = m.Write(p)
+			check(err)
+			check(m.Close())
+		case 3: // plain, and no part of any window
+			check(from.Write(bg, Text|Uncompressed, p))
+		}
+	}
+	_, err := from.Ping(bg)
+	check(err)
+}
+
+// drain reads by NextReader until the connection ends.
+func drain(c *Conn) {
+	for {
+		_, m, err := c.NextReader(bg)
+		if err != nil {
+			return
+		}
+		if m.Discard() != nil {
+			return
+		}
+	}
+}
+
+// heapPerIdle is the heap that a connection holds that has sent and received
+// messages and waits. It is the least of a few tries: the first ones also make
+// what belongs to the process, the codec's tables and the descriptors of
+// goroutines, which the runtime keeps for later ones.
+func heapPerIdle(agreed *handshake.Deflate, cfg *Config, messages [][]byte) int {
+	least := math.MaxInt
+	for range 3 {
+		least = min(least, heapPerIdleOf(100, agreed, cfg, messages))
+	}
+	return least
+}
+
+// heapPerIdleOf is one try of heapPerIdle, with n connections: the ends of
+// pairs over TCP, the server's in Serve and the client's in NextReader.
+func heapPerIdleOf(n int, agreed *handshake.Deflate, cfg *Config, messages [][]byte) int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	defer ln.Close()
+	pairs := make([][2]*Conn, n/2)
+	var readers sync.WaitGroup
+	before := heapNow()
+	for i := range pairs {
+		dialed, err := net.Dial("tcp", ln.Addr().String())
+		check(err)
+		accepted, err := ln.Accept()
+		check(err)
+		server := newConn(accepted, frame.Server, Negotiated{Deflate: agreed}, cfg)
+		client := newConn(dialed, frame.Client, Negotiated{Deflate: agreed}, cfg)
+		readers.Go(func() { _ = server.Serve(bg, &Events{}) })
+		readers.Go(func() { drain(client) })
+		pairs[i] = [2]*Conn{server, client}
+	}
+	for _, p := range pairs {
+		exchange(p[0], messages)
+		exchange(p[1], messages)
+	}
+	heap := (heapNow() - before) / n
+	for _, p := range pairs {
+		check(p[0].Close(CloseNormal, ""))
+	}
+	readers.Wait()
+	return heap
+}
+
+// TestHeapPerIdleCompressedConn bounds what compression adds to a connection
+// that waits: with takeover its two windows, one for each direction (RFC 7692
+// section 7.1.1), and in any case no more than the parameters and the codec's
+// state between messages. Nothing of a codec at work stays behind.
+func TestHeapPerIdleCompressedConn(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector changes sizes")
+	}
+	const state = 512 // bytes beside the windows: 208 for the codec, and for what moves by chance
+	one := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15, ServerNoContextTakeover: true}
+	none := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15, ServerNoContextTakeover: true, ClientNoContextTakeover: true}
+	tests := []struct {
+		name    string
+		agreed  *handshake.Deflate
+		windows int // bytes, of both directions
+	}{
+		{"8 bits", deflated(8), 2 << 8},
+		{"the default of 12 bits", deflated(12), 2 << 12},
+		{"15 bits", deflated(15), 2 << 15},
+		{"9 and 15 bits", &handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}, 1<<9 + 1<<15},
+		{"takeover in one direction", one, 1 << 15},
+		{"no takeover", none, 0},
+	}
+	var messages [][]byte // more than a window holds, in each direction
+	r := rand.New(rand.NewPCG(7, 692))
+	for _, size := range []int{100, 100, 100, 100, 1000, 1000, 1000, 1000, 12_000, 12_000, 12_000, 12_000} {
+		messages = append(messages, someText(r, size))
+	}
+	plain := heapPerIdle(nil, &takeover, messages)
+	t.Logf("plain: %d bytes", plain)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			heap := heapPerIdle(tt.agreed, &takeover, messages)
+			t.Logf("%d bytes more than plain: %d of them are not the windows'", heap-plain, heap-plain-tt.windows)
+			if more := heap - plain - tt.windows; more < -state || more > state {
+				t.Errorf("an idle connection holds %d bytes besides %d of windows, want at most %d, and the windows full", more, tt.windows, state)
+			}
+		})
+	}
+}
