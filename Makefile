@@ -47,6 +47,24 @@ arm64: ## run the tests of mask and frame as an arm64 program, under qemu-user
 browser: ## run the end-to-end tests in headless Chromium
 	cd examples/demo/e2e && go vet ./... && go test -count=1 ./...
 
+##: to run it against others
+
+.PHONY: autobahn autobahn-summary interop zlib bench-peers
+autobahn: ## the Autobahn test suite against the testees, both roles, all 517 cases
+	go run ./autobahn/cmd/genuine
+
+autobahn-summary: ## as autobahn, and write docs/autobahn.md
+	go run ./autobahn/cmd/genuine -summary docs/autobahn.md
+
+interop: ## Node's ws and Python's websockets, both roles
+	cd autobahn/interop && go vet ./... && go test -count=1 ./...
+
+zlib: ## the deflate codec against zlib, through cgo
+	cd conn/internal/deflate/zlibtest && go vet ./... && go test ./...
+
+bench-peers: ## the same work on rival libraries, side by side; writes docs/benchmarks.md
+	cd bench/peers && go run . -out ../../docs
+
 ##: to check a change
 
 .PHONY: check fmt vet static vuln layers api api-check requirements requirements-update cover
