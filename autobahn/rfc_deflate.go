@@ -57,7 +57,8 @@ func rfcDeflateCases() []*Case {
 		{
 			ID: "PD-6-17", Description: "Send a ping between two compressed fragments.", Expectation: "The pong comes, then the message.",
 			steps: []step{compressed{
-				packed(frame.Text, "f248cd", true), send{op: frame.Ping, payload: "p"},
+				packed(frame.Text, "f248cd", true),
+				send{op: frame.Ping, payload: "p"},
 				packed(frame.Continuation, "c9c90700", false), closeAfter(second),
 			}},
 			ok: []event{pong("p"), textMessage("Hello")},
