@@ -40,6 +40,9 @@ func (c cell) idle() cell {
 
 func (c cell) against(base string) cell { c.Base = base; return c }
 
+// dialed turns the cell round: the measured process is the client.
+func (c cell) dialed() cell { c.Spec.Dialed = true; return c }
+
 // cells is the comparison, in the order of the report.
 func cells() []cell {
 	broadcast := echo("broadcast", "broadcast 512 B to 1000, per recipient", 512, 1000, 1)
@@ -55,6 +58,8 @@ func cells() []cell {
 		echo("1KiB-64x16-burst", "1 KiB, 64 × 16 in one burst", kib, 64, 16).burst(),
 		echo("128B-64x16-spread", "128 B, 64 × 16 spread out", 128, 64, 16),
 		echo("1KiB-64x16-spread", "1 KiB, 64 × 16 spread out", kib, 64, 16),
+		echo("dialed-128B-64x1", "128 B, 64 × 1", 128, 64, 1).dialed(),
+		echo("dialed-16KiB-64x1", "16 KiB, 64 × 1", 16*kib, 64, 1).dialed(),
 		broadcast,
 		{Name: "handshake", Title: "handshake and disconnect", Spec: load.Spec{Kind: load.Handshake}},
 		echo("idle", "idle after ten messages of 128 B", 128, 10000, 1).idle(),

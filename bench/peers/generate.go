@@ -29,6 +29,12 @@ func generate() error {
 	if err := in.Decode(&spec); err != nil {
 		return err
 	}
+	if spec.Dialed {
+		addr, err := spec.Listen()
+		if err := process.Answer(os.Stdout, addr, err); err != nil {
+			return err
+		}
+	}
 	run, err := load.Open(&spec)
 	if err := process.Answer(os.Stdout, nil, err); err != nil {
 		return err

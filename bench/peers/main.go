@@ -87,7 +87,7 @@ func control(args []string) error {
 	if o.from != "" {
 		run, err = report.Read(o.from)
 	} else {
-		run, err = o.run(args)
+		run, err = o.run()
 	}
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func control(args []string) error {
 }
 
 // run measures what was chosen.
-func (o *options) run(args []string) (*report.Run, error) {
+func (o *options) run() (*report.Run, error) {
 	chosen, who, err := o.choose()
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (o *options) run(args []string) (*report.Run, error) {
 	o.Idle = min(o.Idle, raiseFiles())
 	run := &report.Run{
 		When: time.Now().UTC(), Machine: report.ThisMachine(), Versions: report.Versions(),
-		Command: strings.Join(append([]string{"peers"}, args...), " "), Reps: o.reps, Duration: o.Duration,
+		Command: o.command(), Reps: o.reps, Duration: o.Duration,
 	}
 	fmt.Printf("%v; load %s\n", run.Machine, run.Machine.Load)
 	for rep := range o.reps {
@@ -126,11 +126,22 @@ func (o *options) run(args []string) (*report.Run, error) {
 	return run, nil
 }
 
+// command is how to measure the same again.
+func (o *options) command() string {
+	c := fmt.Sprintf("go run . -reps %d -duration %v -idle %d", o.reps, o.Duration, o.Idle)
+	for name, list := range map[string]string{"cells": o.cells, "servers": o.servers} {
+		if list != "" {
+			c += fmt.Sprintf(" -%s '%s'", name, list)
+		}
+	}
+	return c
+}
+
 // cell measures one cell on each server, one after another, so that ratios are
 // between neighbours.
 func (o *options) cell(run *report.Run, c *cell, who []*servers.Server, rep int) {
 	for _, s := range who {
-		if !s.Can(servers.Setting{Compression: c.Spec.Compression}) {
+		if !s.Can(servers.Setting{Compression: c.Spec.Compression, Dialed: c.Spec.Dialed}) {
 			continue
 		}
 		m, err := o.measure(c, s, rep)

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/rfc6455/ws/bench/peers/internal/load"
@@ -29,16 +30,14 @@ type bench struct {
 
 // measure runs one cell on one server, once, with processes of its own.
 func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
-	b, spec, err := p.start(c, s)
-	if err != nil {
-		return nil, err
+	spec := c.Spec
+	if spec.Kind == load.Idle {
+		spec.Conns = min(spec.Conns, p.Idle)
 	}
+	var b bench
 	defer b.stop()
-	var before process.Usage
-	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
-		return nil, err
-	}
-	if err := b.load.Ask(spec, nil); err != nil {
+	before, err := p.start(&b, &spec, s)
+	if err != nil {
 		return nil, err
 	}
 	m := &report.Measurement{Cell: c.Name, Server: s.Name, Rep: rep}
@@ -50,41 +49,59 @@ func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement
 		m.Values = holding(before, after, spec.Conns)
 		return m, nil
 	}
-	m.Values, err = p.time(&b, spec, fmt.Sprintf("%s.%s.%d.prof", c.Name, s.Name, rep))
+	m.Values, err = p.time(&b, &spec, fmt.Sprintf("%s.%s.%d.prof", c.Name, s.Name, rep))
 	return m, err
 }
 
-// start starts the processes of a cell.
-func (p *plan) start(c *cell, s *servers.Server) (b bench, spec *load.Spec, err error) {
+// start starts the processes of a cell and connects them. It returns what the
+// server used before the first connection, where the load generator dials.
+func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
+	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
+		return before, err
+	}
+	if spec.Dialed {
+		return before, p.startDialed(b, spec, s)
+	}
 	work := servers.Echo
-	if c.Spec.Kind == load.Broadcast {
+	if spec.Kind == load.Broadcast {
 		work = servers.Broadcast
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(c.Spec.Compression))
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(spec.Compression))
 	if err != nil {
-		return b, nil, err
+		return before, err
 	}
-	of := c.Spec
-	spec = &of
 	if err := b.server.Ask(nil, &spec.Addr); err != nil {
-		b.stop()
-		return b, nil, err
+		return before, err
 	}
-	if spec.Kind == load.Idle {
-		spec.Conns = min(spec.Conns, p.Idle)
+	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
+		return before, err
 	}
-	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
-		b.stop()
-		return b, nil, err
+	return before, b.load.Ask(spec, nil)
+}
+
+// startDialed is start where the measured process dials.
+func (p *plan) startDialed(b *bench, spec *load.Spec, s *servers.Server) error {
+	if err := b.load.Ask(spec, &spec.Addr); err != nil {
+		return err
 	}
-	return b, spec, nil
+	var err error
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-dial", "ws://"+spec.Addr+"/", "-conns", strconv.Itoa(spec.Conns))
+	if err != nil {
+		return err
+	}
+	if err := b.server.Ask(nil, nil); err != nil {
+		return err
+	}
+	return b.load.Ask(nil, nil)
 }
 
 func (b *bench) stop() {
 	if b.load != nil {
 		b.load.Stop()
 	}
-	b.server.Stop()
+	if b.server != nil {
+		b.server.Stop()
+	}
 }
 
 // maxMessages bounds a timing by count: far more than any server answers in a

@@ -40,6 +40,9 @@ func sections() *report.Layout {
 			"Real traffic is seldom like that. The spread-out cells show the other end: each message is sent by a write of its own, "+
 			"as soon as an answer arrives, so that mostly one or few are there to be read at a time.",
 			report.CPU, speed, "128B-64x16-burst", "1KiB-64x16-burst", "128B-64x16-spread", "1KiB-64x16-spread"),
+		section("Clients", "The same as ping-pong with the parts changed: the measured process has dialed, and masks what it answers; the load generator is the server. "+
+			"`serve` and `read` are Dial with Serve or with ReadInto.",
+			report.CPU, speed, "dialed-128B-64x1", "dialed-16KiB-64x1"),
 		section("Broadcast", "One message of 512 B to 1000 connections, for each recipient. Prepared messages are used where the library has them.",
 			report.CPU, speed, "broadcast"),
 		section("Handshakes", "A connection is opened, shaken hands on and reset, for each of them. `serve` uses UpgradeNet, `read` and `handler` come through net/http. "+

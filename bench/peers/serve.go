@@ -29,12 +29,21 @@ func serve(args []string) error {
 	name := flags.String("server", "", "name")
 	work := flags.String("work", string(servers.Echo), "kind of work")
 	compression := flags.String("compression", "", "mode")
+	dial := flags.String("dial", "", "URL to connect to instead of serving")
+	conns := flags.Int("conns", 1, "connections to dial")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	s := servers.Find(*name)
 	if s == nil {
 		return fmt.Errorf("there is no server %q", *name)
+	}
+	if *dial != "" {
+		err := process.Answer(os.Stdout, nil, dialAll(s, *dial, *conns))
+		if err != nil {
+			return err
+		}
+		return obey(os.Stdin, os.Stdout)
 	}
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -48,6 +57,16 @@ func serve(args []string) error {
 		return err
 	}
 	return obey(os.Stdin, os.Stdout)
+}
+
+// dialAll makes n connections.
+func dialAll(s *servers.Server, url string, n int) error {
+	for range n {
+		if err := s.Dial(url); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // obey answers commands until in ends.

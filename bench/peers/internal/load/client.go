@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
+	"github.com/rfc6455/ws/mask"
 )
 
 // client is one connection.
@@ -63,9 +64,13 @@ func Open(s *Spec) (*Run, error) {
 	if s.Kind == Handshake {
 		return r, nil
 	}
-	fds, err := open(s, s.Conns)
+	connect := open
+	if s.Dialed {
+		connect = accept
+	}
+	fds, err := connect(s, s.Conns)
 	for _, fd := range fds {
-		r.clients = append(r.clients, &client{fd: fd, index: int32(len(r.clients)), sent: make([]int64, max(1, s.Flight))})
+		r.clients = append(r.clients, &client{fd: fd, index: int32(len(r.clients)), in: answers{masked: s.Dialed}, sent: make([]int64, max(1, s.Flight))})
 	}
 	if err == nil {
 		err = r.watch()
@@ -208,9 +213,13 @@ func (c *client) receive(r *Run) (answered int, err error) {
 		k = r.checks[c.index]
 	}
 	sink := func(p []byte) {
-		if k != nil {
-			k.message = append(k.message, p...)
+		if k == nil {
+			return
 		}
+		if c.in.masked {
+			c.in.key = mask.XOR(p, c.in.key) // in the buffer: nobody else looks at it
+		}
+		k.message = append(k.message, p...)
 	}
 	for p := r.buf[:n]; len(p) > 0; {
 		n, done, err := c.in.feed(p, sink)

@@ -44,7 +44,10 @@ func newScript(s *Spec) *script {
 }
 
 func (sc *script) add(s *Spec, seed uint64) {
-	h := frame.Header{Opcode: frame.Binary, Fin: true, Masked: true, Key: rand.Uint32()}
+	h := frame.Header{Opcode: frame.Binary, Fin: true}
+	if !s.Dialed { // a client masks
+		h.Masked, h.Key = true, rand.Uint32()
+	}
 	p := sample.Bytes(seed, s.Size)
 	if s.Text {
 		h.Opcode, p = frame.Text, sample.JSON(seed, s.Size)
@@ -56,7 +59,9 @@ func (sc *script) add(s *Spec, seed uint64) {
 	h.Length = int64(len(wire))
 	f := frame.Append(nil, h)
 	f = append(f, wire...)
-	mask.XOR(f[len(f)-len(wire):], h.Key)
+	if h.Masked {
+		mask.XOR(f[len(f)-len(wire):], h.Key)
+	}
 	sc.payloads = append(sc.payloads, p)
 	sc.frames = append(sc.frames, f)
 }
@@ -109,9 +114,12 @@ func (z *inflater) message(p []byte) ([]byte, error) {
 
 // answers finds the frames in what a server sends.
 type answers struct {
+	masked bool // they are a client's
+
 	head   [frame.MaxHeaderSize]byte
 	have   int   // bytes in head
 	left   int64 // payload of the current frame that is still to come
+	key    uint32
 	fin    bool
 	first  frame.Header // of the current message
 	middle bool         // a message has begun
@@ -158,14 +166,14 @@ func (a *answers) feed(p []byte, sink func([]byte)) (n int, done bool, err error
 // begin notes a frame's header. It reports whether the message ends with it,
 // because there is no payload.
 func (a *answers) begin(h frame.Header) (done bool, err error) {
-	if h.Opcode.IsControl() || h.Masked || a.middle != (h.Opcode == frame.Continuation) {
+	if h.Opcode.IsControl() || h.Masked != a.masked || a.middle != (h.Opcode == frame.Continuation) {
 		return false, fmt.Errorf("the server sent an unexpected frame: %+v", h)
 	}
 	if !a.middle {
 		a.first, a.length = h, 0
 	}
 	a.middle = !h.Fin
-	a.left, a.fin = h.Length, h.Fin
+	a.left, a.key, a.fin = h.Length, h.Key, h.Fin
 	a.length += h.Length
 	return h.Fin && h.Length == 0, nil
 }

@@ -56,6 +56,32 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// TestClients runs the load as a server to the programs that dial.
+func TestClients(t *testing.T) {
+	for _, s := range servers.All {
+		if s.Dial == nil {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			spec := Spec{Kind: Echo, Size: 200 << 10, Conns: 3, Flight: 1, Dialed: true}
+			addr, err := spec.Listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			failed := make(chan error, 3)
+			for range 3 {
+				go func() { failed <- s.Dial("ws://" + addr + "/") }()
+			}
+			run(t, &spec)
+			for range 3 {
+				if err := <-failed; err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // run opens, times and looks at what the result says.
 func run(t *testing.T, spec *Spec) {
 	r, err := Open(spec)

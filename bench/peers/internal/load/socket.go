@@ -5,7 +5,6 @@ package load
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"syscall"
 
@@ -63,17 +62,22 @@ func open(s *Spec, n int) ([]int, error) {
 	return fds, nil
 }
 
-// connect opens a socket that is reset when it is closed: thousands in
-// TIME_WAIT would use the ports up.
+// prepare sets a socket's options: it waits for stall at most, and is reset when
+// it is closed, since thousands in TIME_WAIT would use the ports up.
+func prepare(fd int) {
+	timeout := syscall.NsecToTimeval(int64(stall))
+	_ = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout)
+	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+}
+
+// connect opens a socket.
 func connect(to syscall.Sockaddr) (int, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("socket: %w (is RLIMIT_NOFILE too low?)", err)
 	}
-	timeout := syscall.NsecToTimeval(int64(stall))
-	_ = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout)
-	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	prepare(fd)
 	if err := syscall.Connect(fd, to); err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
@@ -83,16 +87,10 @@ func connect(to syscall.Sockaddr) (int, error) {
 // checkResponse reads the response, after which a server sends nothing of its
 // own accord, and checks what decides.
 func checkResponse(fd int, s *Spec) error {
-	var buf [4096]byte
-	n := 0
-	for !bytes.HasSuffix(buf[:n], []byte("\r\n\r\n")) {
-		m, err := syscall.Read(fd, buf[n:])
-		if err != nil || m <= 0 {
-			return fmt.Errorf("handshake: no response: %w", net.ErrClosed)
-		}
-		n += m
+	head, err := readHead(fd)
+	if err != nil {
+		return err
 	}
-	head := buf[:n]
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) || !bytes.Contains(head, []byte(handshake.Accept(nonce))) {
 		return fmt.Errorf("handshake: the server answered %q", head)
 	}

@@ -23,8 +23,7 @@ const (
 	Handshake Kind = "handshake" // connect, shake hands, disconnect
 )
 
-// Spec is one run of the load generator. Every run is bounded by Duration and
-// by Messages.
+// Spec is one run of the load generator.
 type Spec struct {
 	Kind        Kind
 	Addr        string
@@ -34,8 +33,9 @@ type Spec struct {
 	Size        int  // of a message, in bytes
 	Text        bool
 	Compression servers.Compression
-	Duration    time.Duration
-	Messages    int // at most this many; handshakes, where those are counted
+	Dialed      bool // the measured process dials, and the load generator is the server
+
+	listener int // of a Dialed run
 }
 
 // Result is what a run has measured.

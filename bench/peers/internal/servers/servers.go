@@ -32,6 +32,7 @@ const (
 type Setting struct {
 	Work        Work
 	Compression Compression
+	Dialed      bool // the connections are made by the measured process
 }
 
 // Server is one program to be measured.
@@ -45,10 +46,17 @@ type Server struct {
 
 	// Serve accepts connections from ln until that fails.
 	Serve func(ln net.Listener, s Setting) error
+
+	// Dial makes one connection and echoes on it; nil where that is not
+	// measured.
+	Dial func(url string) error
 }
 
 // Can reports whether the server can do what s asks for.
 func (s *Server) Can(want Setting) bool {
+	if want.Dialed {
+		return s.Dial != nil
+	}
 	return want.Compression == Off || slices.Contains(s.Compression, want.Compression)
 }
 
@@ -56,13 +64,13 @@ var both = []Compression{NoTakeover, Takeover}
 
 // All are the servers, in the order of the report.
 var All = []*Server{
-	{Name: "serve", Ours: true, Compression: both, Serve: serveCallbacks, About: "UpgradeNet, then Serve with a callback that answers with Write"},
-	{Name: "read", Ours: true, Compression: both, Serve: serveReadInto, About: "Upgrade in a net/http handler, then ReadInto and Write on a goroutine of its own"},
+	{Name: "serve", Ours: true, Compression: both, Serve: serveCallbacks, Dial: dialCallbacks, About: "UpgradeNet, then Serve with a callback that answers with Write"},
+	{Name: "read", Ours: true, Compression: both, Serve: serveReadInto, Dial: dialReadInto, About: "Upgrade in a net/http handler, then ReadInto and Write on a goroutine of its own"},
 	{Name: "handler", Ours: true, Compression: both, Serve: serveHandler, About: "Upgrader.Handler with a callback that answers with Append"},
-	{Name: "gorilla", Compression: []Compression{NoTakeover}, Serve: serveGorilla, About: "github.com/gorilla/websocket: ReadMessage and WriteMessage"},
-	{Name: "coder", Compression: both, Serve: serveCoder, About: "github.com/coder/websocket: Read and Write"},
+	{Name: "gorilla", Compression: []Compression{NoTakeover}, Serve: serveGorilla, Dial: dialGorilla, About: "github.com/gorilla/websocket: ReadMessage and WriteMessage"},
+	{Name: "coder", Compression: both, Serve: serveCoder, Dial: dialCoder, About: "github.com/coder/websocket: Read and Write"},
 	{Name: "gobwas", Serve: serveGobwas, About: "github.com/gobwas/ws: headers read from a bufio.Reader, payload into a buffer that is used again, one write for each answer; no UTF-8 check and no assembly of fragments"},
-	{Name: "gws", Compression: both, Serve: serveGws, About: "github.com/lxzan/gws: ReadLoop, WriteMessage in OnMessage, UTF-8 check on"},
+	{Name: "gws", Compression: both, Serve: serveGws, Dial: dialGws, About: "github.com/lxzan/gws: ReadLoop, WriteMessage in OnMessage, UTF-8 check on"},
 	{Name: "xnet", Serve: serveXnet, About: "golang.org/x/net/websocket: a Codec that keeps the type of the message"},
 	{Name: "fasthttp", Compression: []Compression{NoTakeover}, Serve: serveFasthttp, About: "github.com/fasthttp/websocket on fasthttp: ReadMessage and WriteMessage"},
 	{Name: "bare", Serve: serveBare, About: "package net alone: unmasks what it has read in place and writes it back, and checks nothing; no WebSocket library, but a bound for those built on package net"},

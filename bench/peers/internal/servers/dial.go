@@ -1,0 +1,73 @@
+package servers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/coder/websocket"
+	gorilla "github.com/gorilla/websocket"
+	"github.com/lxzan/gws"
+	ws "github.com/rfc6455/ws/conn"
+)
+
+// The clients: each dials one connection and then does the server's work, an
+// echo, on a goroutine of its own. What they send is masked.
+
+func dialCallbacks(url string) error {
+	ctx := context.Background()
+	c, err := ws.Dial(ctx, url)
+	if err != nil {
+		return err
+	}
+	ev := &ws.Events{Message: func(c *ws.Conn, t ws.MessageType, p []byte) { _ = c.Write(ctx, t, p) }}
+	go func() { _ = c.Serve(ctx, ev) }()
+	return nil
+}
+
+func dialReadInto(url string) error {
+	c, err := ws.Dial(context.Background(), url)
+	if err != nil {
+		return err
+	}
+	go readInto(c, Setting{Work: Echo}, nil)
+	return nil
+}
+
+func dialGorilla(url string) error {
+	c, _, err := gorilla.DefaultDialer.Dial(url, nil)
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer c.Close()
+		for {
+			t, p, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(t, p) != nil {
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+func dialCoder(url string) error {
+	c, _, err := websocket.Dial(context.Background(), url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: new(http.Transport)}})
+	if err != nil {
+		return err
+	}
+	c.SetReadLimit(-1)
+	go func() {
+		defer c.CloseNow()
+		coderLoop(c, Setting{Work: Echo}, nil)
+	}()
+	return nil
+}
+
+func dialGws(url string) error {
+	c, _, err := gws.NewClient(&gwsEvents{work: Echo}, &gws.ClientOption{Addr: url, CheckUtf8Enabled: true})
+	if err != nil {
+		return err
+	}
+	go c.ReadLoop()
+	return nil
+}
