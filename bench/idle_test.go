@@ -1,10 +1,15 @@
 package bench
 
 import (
+	"crypto/tls"
+	"net"
+	"net/http/httptest"
 	"runtime"
+	"sync"
 	"testing"
 
 	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/frame"
 )
 
 // BenchmarkIdle tells what a connection holds that has exchanged messages and
@@ -22,24 +27,51 @@ func BenchmarkIdle(b *testing.B) {
 	for _, way := range []struct {
 		name string
 		wait func(c *ws.Conn)
-	}{{"Serve", serve}, {"Read", read}} {
+		pair func(b *testing.B, ln net.Listener) (s, c *ws.Conn)
+	}{{"Serve", serve, plainPair}, {"Read", read, plainPair}, {"TLS/Serve", serve, tlsPair}, {"TLS/Read", read, tlsPair}} {
 		b.Run(way.name, func(b *testing.B) {
 			for b.Loop() {
-				idle(b, way.wait)
+				idle(b, way.wait, way.pair)
 			}
 		})
 	}
 }
 
+func plainPair(b *testing.B, ln net.Listener) (s, c *ws.Conn) { return tcpPair(b, ln, ws.Config{}) }
+
+// tlsPair is a pair of connections over TLS, whose own buffers and keys count
+// too.
+func tlsPair(b *testing.B, ln net.Listener) (s, c *ws.Conn) {
+	dialed, err := net.Dial("tcp", ln.Addr().String())
+	must(b, err)
+	accepted, err := ln.Accept()
+	must(b, err)
+	server := tls.Server(accepted, serverTLS())
+	client := tls.Client(dialed, &tls.Config{InsecureSkipVerify: true}) // nothing secret is sent
+	done := make(chan error, 1)
+	go func() { done <- server.Handshake() }()
+	must(b, client.Handshake())
+	must(b, <-done)
+	return ws.New(server, frame.Server, ws.Negotiated{}, ws.Config{}), ws.New(client, frame.Client, ws.Negotiated{}, ws.Config{})
+}
+
+// serverTLS has a certificate that is made once.
+var serverTLS = sync.OnceValue(func() *tls.Config {
+	s := httptest.NewUnstartedServer(nil)
+	s.StartTLS()
+	defer s.Close()
+	return &tls.Config{Certificates: s.TLS.Certificates}
+})
+
 // idle makes pairs whose ends wait by f, and reports what they hold.
-func idle(b *testing.B, f func(c *ws.Conn)) {
+func idle(b *testing.B, f func(c *ws.Conn), pair func(*testing.B, net.Listener) (s, c *ws.Conn)) {
 	const pairs, messages, size = 250, 10, 1000
 	ln := listen(b)
 	var before, after runtime.MemStats
 	settle(&before)
 	ends := make([]*ws.Conn, 0, 2*pairs)
 	for range pairs {
-		s, c := tcpPair(b, ln, ws.Config{})
+		s, c := pair(b, ln)
 		ends = append(ends, s, c)
 	}
 	for _, c := range ends {
