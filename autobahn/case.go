@@ -38,6 +38,7 @@ type Case struct {
 	// For the second catalogue.
 	strict bool     // see judgeStrictly; and the status codes that came after RFC 6455 are fine
 	mute   bool     // the tester does not answer a Close frame
+	lazy   bool     // as a server, the tester leaves closing TCP to the client
 	hello  *opening // an opening handshake that is not the usual one
 }
 

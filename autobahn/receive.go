@@ -225,10 +225,11 @@ func (t *tester) endHandshake() {
 			t.closeTimer.Stop()
 		}
 		t.rec.WasClean = true
-		if t.server {
-			t.drop(true)
-		} else {
+		switch {
+		case !t.server:
 			t.awaitDrop()
+		case !t.c.lazy:
+			t.drop(true)
 		}
 	case open:
 		t.rec.WasClean = true

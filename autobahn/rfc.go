@@ -24,7 +24,7 @@ var (
 		return slices.Concat(rows(requestCases()), rows(unmaskedCases()), shared())
 	})
 	beyondClients = sync.OnceValue(func() []*Case {
-		return slices.Concat(rows(responseCases()), rows(maskedCases()), shared())
+		return slices.Concat(rows(responseCases()), rows(maskedCases()), rows(lazyCases()), shared())
 	})
 	shared = sync.OnceValue(func() []*Case {
 		return slices.Concat(rows(rfcFrameCases()), rows(rfcCloseCases()), rows(rfcDeflateCases()), compressedCases())

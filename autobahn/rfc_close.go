@@ -34,7 +34,36 @@ func rfcCloseCases() []*Case {
 	)
 	unfinished := trailing("the rest of a message", send{op: frame.Continuation, payload: "b"})
 	unfinished.steps = append([]step{send{op: frame.Text, payload: "a", more: true}}, unfinished.steps...)
-	return append(cases, unfinished, silent(), afterFailure())
+	return append(cases, unfinished, silent(), afterFailure(), drained())
+}
+
+// drained breaks a rule and then sends more than a testee reads: a TCP connection
+// that is closed with data unread is reset, and the Close frame would be lost
+// (RFC 6455 section 7.1.1).
+func drained() *Case {
+	c := violation("CL-7.1-16", "Break a rule, then send 256 KiB more.",
+		send{op: 3}, raw(cycle("\x00\xff", 256*kib)))
+	c.Expectation = "The Close frame with 1002 arrives all the same."
+	c.judge = func(t *tester) {
+		if t.rec.RemoteCloseCode == nil {
+			t.Behavior, t.Result = Failed, "No Close frame arrived."
+		}
+	}
+	return c
+}
+
+// lazyCases are for clients: the server, whose duty it is, does not close TCP.
+func lazyCases() []*Case {
+	return []*Case{{
+		ID: "CL-5.5-13", Description: "Close, and leave closing TCP to the client.",
+		Expectation: "The client closes TCP itself within 15 seconds.",
+		steps:       []step{begin{code: 1000}, killAfter(15 * second)}, ok: nothing, keepOpen: true, lazy: true,
+		judge: func(t *tester) {
+			if t.rec.DroppedByMe {
+				t.Behavior, t.Result = Failed, "The client left TCP open."
+			}
+		},
+	}}
 }
 
 // answered closes with a code that is legal.

@@ -74,6 +74,8 @@ func TestBeyondVerdicts(t *testing.T) {
 		{"careless", careless, "rfc.deflate.6.3.1", Unimplemented},
 		{"careless", careless, "rfc.RX-5.4-07.1", OK},
 		{"masks", with(func(e *testee) { e.masked = true }), "rfc.RX-5.4-07.1", Failed},
+		{"ends TCP for a violation", with(func(e *testee) { e.drops = true }), "rfc.CL-7.1-16.1", Failed},
+		{"ends TCP for a violation", with(func(e *testee) { e.drops = true }), "rfc.CL-7.1-15.1", OK},
 		{"leaves TCP open", with(func(e *testee) { e.keepTCP = true }), "rfc.CL-5.5-02.1", Failed},
 		{"answers with another code", with(func(e *testee) { e.closeCode = 1001 }), "rfc.CL-5.5-02.1", Failed},
 		{"answers 1012 with 1012", with(func(e *testee) { e.closeCode = 1012 }), "rfc.CL-7.4-26.1", OK},
