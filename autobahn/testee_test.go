@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -78,6 +79,9 @@ func (e testee) connection(c net.Conn) {
 			}
 			if e.fails != 0 {
 				e.send(c, frame.Close, closePayload(e.fails))
+				if e.keepTCP {
+					io.Copy(io.Discard, r)
+				}
 				return
 			}
 			continue
@@ -93,7 +97,7 @@ func (e testee) connection(c net.Conn) {
 				e.send(c, frame.Close, closePayload(e.closeCode))
 			}
 			if e.keepTCP || e.noClose {
-				r.Peek(1) // until the tester closes
+				io.Copy(io.Discard, r) // until the tester closes
 			}
 			return
 		case frame.Text, frame.Binary:
@@ -191,7 +195,7 @@ func TestVerdicts(t *testing.T) {
 		{"pong unasked", with(func(e *testee) { e.pong = true }), "1.1.2", "FAILED OK"},
 		{"masked frames", with(func(e *testee) { e.masked = true }), "1.1.1", "FAILED UNCLEAN"},
 		{"no answer to Close", with(func(e *testee) { e.noClose = true }), "1.1.1", "OK UNCLEAN"},
-		{"TCP left to the client", with(func(e *testee) { e.keepTCP = true }), "1.1.1", "OK FAILED BY CLIENT"},
+		{"TCP left to the client", with(func(e *testee) { e.keepTCP = true }), "3.1", "OK FAILED BY CLIENT"},
 		{"TCP left to the client", with(func(e *testee) { e.keepTCP = true }), "2.1", "OK UNCLEAN"},
 		{"TCP left to the client", with(func(e *testee) { e.keepTCP = true }), "7.9.1", "FAILED WRONG CODE"},
 		{"other code", with(func(e *testee) { e.closeCode = 1001 }), "1.1.1", "OK WRONG CODE"},
