@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	ws "github.com/rfc6455/ws/conn"
+)
+
+// exchanges are the messages of the tests of compression.
+//
+//go:embed testdata/compression.js
+var exchanges string
+
+// zipServer serves an empty page and, below it, /echo with compression. It
+// counts the bytes on the wire if asked to; then the library meets a net.Conn
+// that it does not know, else a *net.TCPConn.
+func zipServer(t *testing.T, cfg ws.Config, wire *traffic) *server {
+	t.Helper()
+	cfg.MaxMessageSize = 4 << 20
+	u := &ws.Upgrader{Config: cfg}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><title>compression</title>`)
+	})
+	mux.Handle("/echo", u.Handler(&ws.Events{
+		Message: func(c *ws.Conn, typ ws.MessageType, p []byte) {
+			if err := c.Write(context.Background(), typ, p); err != nil {
+				t.Errorf("echo: %v", err)
+			}
+		},
+		Error: func(_ *ws.Conn, err error) { t.Errorf("the server: %v", err) },
+	}))
+	s := httptest.NewUnstartedServer(mux)
+	if wire != nil {
+		s.Listener = countingListener{s.Listener, wire}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	return &server{url: s.URL}
+}
+
+// traffic is how many bytes a server has received and sent.
+type traffic struct{ in, out atomic.Int64 }
+
+type countingListener struct {
+	net.Listener
+	wire *traffic
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	return countingConn{nc, l.wire}, err
+}
+
+type countingConn struct {
+	net.Conn
+	wire *traffic
+}
+
+func (c countingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.wire.in.Add(int64(n))
+	return n, err
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.wire.out.Add(int64(n))
+	return n, err
+}
+
+// exchanged is what a page tells about its messages.
+type exchanged struct {
+	Extensions string   `json:"extensions"`
+	Wrong      []string `json:"wrong"`
+	Length     int64    `json:"length"` // bytes of text and of binary data, one way
+	Code       int      `json:"code"`
+	WasClean   bool     `json:"wasClean"`
+}
+
+// exchange has the page of s echo a hundred messages.
+func exchange(t *testing.T, s *server) exchanged {
+	t.Helper()
+	p := open(t, s)
+	p.do(t, chromedp.Evaluate[chromedp.Void](exchanges))
+	got := await[exchanged](t, p, `() => exchangeCompressed("/echo", 100)`)
+	for _, m := range got.Wrong {
+		t.Error(m)
+	}
+	if got.Code != 1000 || !got.WasClean {
+		t.Errorf("closed with %d, cleanly: %v", got.Code, got.WasClean)
+	}
+	return got
+}
+
+// TestCompression: the page sees what was agreed (RFC 7692 section 7.1) and
+// gets back what it sent, with each window and both kinds of context.
+func TestCompression(t *testing.T) {
+	const deflate = "permessage-deflate"
+	none := deflate + "; server_no_context_takeover; client_no_context_takeover"
+	tests := []struct {
+		name string
+		ws.Config
+		want string
+	}{
+		{"off", zip(ws.CompressionOff, 0, 0), ""},
+		{"takeover", zip(ws.CompressionTakeover, 0, 0), deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
+		{"takeover/8,8", zip(ws.CompressionTakeover, 8, 8), deflate + "; server_max_window_bits=8; client_max_window_bits=8"},
+		{"takeover/9,9", zip(ws.CompressionTakeover, 9, 9), deflate + "; server_max_window_bits=9; client_max_window_bits=9"},
+		{"takeover/9,15", zip(ws.CompressionTakeover, 9, 15), deflate + "; server_max_window_bits=9"},
+		{"takeover/15,9", zip(ws.CompressionTakeover, 15, 9), deflate + "; client_max_window_bits=9"},
+		{"takeover/15,15", zip(ws.CompressionTakeover, 15, 15), deflate},
+		{"no takeover", zip(ws.CompressionNoTakeover, 0, 0), none},
+		{"no takeover/9,9", zip(ws.CompressionNoTakeover, 9, 9), none + "; server_max_window_bits=9; client_max_window_bits=9"},
+		{"no takeover/15,15", zip(ws.CompressionNoTakeover, 15, 15), none},
+		{"every message", ws.Config{Compression: ws.Compression{Mode: ws.CompressionTakeover, Level: 9, Threshold: -1}}, deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
+		{"fragments", ws.Config{FragmentSize: 1000, Compression: ws.Compression{Mode: ws.CompressionTakeover, Fragment: true}}, deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := exchange(t, zipServer(t, tt.Config, nil)); got.Extensions != tt.want {
+				t.Errorf("agreed on %q, want %q", got.Extensions, tt.want)
+			}
+		})
+	}
+}
+
+// zip is a configuration with windows of the server and the client.
+func zip(mode ws.CompressionMode, serverBits, clientBits int) ws.Config {
+	return ws.Config{Compression: ws.Compression{Mode: mode, ServerWindowBits: serverBits, ClientWindowBits: clientBits}}
+}
+
+// TestCompressionOnTheWire: both sides do compress. A quarter of the messages
+// is random, and another one is text of 94 random characters.
+func TestCompressionOnTheWire(t *testing.T) {
+	for _, mode := range []ws.CompressionMode{ws.CompressionNoTakeover, ws.CompressionTakeover} {
+		t.Run(fmt.Sprint(mode), func(t *testing.T) {
+			wire := new(traffic)
+			text := exchange(t, zipServer(t, zip(mode, 0, 0), wire)).Length
+			in, out := wire.in.Load(), wire.out.Load()
+			t.Logf("%d bytes became %d from the browser and %d from the server", text, in, out)
+			if in > text*2/3 || out > text*2/3 {
+				t.Errorf("%d bytes took %d from the browser and %d from the server, want at most two thirds", text, in, out)
+			}
+		})
+	}
+}
