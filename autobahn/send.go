@@ -44,23 +44,22 @@ func (t *tester) frame(s send, payload []byte) {
 
 // write sends bytes, in writes of chop bytes each if that is not zero.
 func (t *tester) write(b []byte, chop int, sync bool) {
-	pieces := [][]byte{b}
-	if chop > 0 {
-		pieces = nil
-		for len(b) > chop {
-			pieces = append(pieces, b[:chop:chop])
-			b = b[chop:]
+	for {
+		n := len(b)
+		if chop > 0 {
+			n = min(n, chop)
 		}
-		pieces = append(pieces, b)
-	}
-	for _, p := range pieces {
+		p := b[:n:n]
 		if t.state == open {
 			t.rec.Traffic.OutgoingOctetsWireLevel += len(p)
 		}
 		t.rec.sentOctets(p, sync || chop > 0)
-	}
-	if t.state != closed {
-		t.out.write(pieces...)
+		if t.state != closed {
+			t.out.write(p, sync || chop > 0)
+		}
+		if b = b[n:]; len(b) == 0 {
+			return
+		}
 	}
 }
 

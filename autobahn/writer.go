@@ -10,16 +10,25 @@ import (
 
 // writer writes to a connection from a goroutine of its own, so that the tester
 // never blocks on a testee that does not read: both would wait for each other.
-// Each piece is one write, and so on loopback one TCP segment.
 type writer struct {
 	nc net.Conn
 
 	mu    sync.Mutex
 	wake  *sync.Cond
-	queue [][]byte
+	queue []piece
 	end   bool // close the connection when the queue is empty
 	dead  bool
 }
+
+// piece is what goes out in one write. If it is alone, nothing is put together with
+// it, so that on loopback it is one TCP segment.
+type piece struct {
+	b     []byte
+	alone bool
+}
+
+// maxTogether bounds what is put together in one write.
+const maxTogether = 64 << 10
 
 // newWriter starts the writer of a connection. It ends with abort or finish, one
 // of which must be called.
@@ -30,10 +39,16 @@ func newWriter(nc net.Conn) *writer {
 	return w
 }
 
-// write queues pieces, which the writer owns from now on.
-func (w *writer) write(pieces ...[]byte) {
+// write queues bytes, which the writer owns from now on. What is queued while the
+// writer is busy goes out together, but for what is to be alone.
+func (w *writer) write(b []byte, alone bool) {
 	w.mu.Lock()
-	w.queue = append(w.queue, pieces...)
+	last := len(w.queue) - 1
+	if !alone && last >= 0 && !w.queue[last].alone && len(w.queue[last].b)+len(b) <= maxTogether {
+		w.queue[last].b = append(w.queue[last].b, b...)
+	} else {
+		w.queue = append(w.queue, piece{b, alone})
+	}
 	w.mu.Unlock()
 	w.wake.Signal()
 }
@@ -65,8 +80,8 @@ func (w *writer) run() {
 		if !ok {
 			return
 		}
-		for _, piece := range batch {
-			if _, err := w.nc.Write(piece); err != nil {
+		for _, p := range batch {
+			if _, err := w.nc.Write(p.b); err != nil {
 				// A connection that the testee closed is left to the reader, which
 				// sees its end when it has taken what was sent before.
 				if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -79,7 +94,7 @@ func (w *writer) run() {
 }
 
 // next waits for pieces to write. It closes the connection at the end.
-func (w *writer) next() ([][]byte, bool) {
+func (w *writer) next() ([]piece, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.end && !w.dead {
