@@ -109,7 +109,7 @@ func answering(head, answer string) []byte {
 // wantOpen waits for a dial that succeeds, and has a message go either way.
 func (l *dialing) wantOpen(p *wstest.Peer) dialed {
 	l.Helper()
-	r := <-l.result
+	r := await(l.T, l.result)
 	if r.err != nil {
 		l.Fatalf("Dial = %v", r.err)
 	}
@@ -118,9 +118,7 @@ func (l *dialing) wantOpen(p *wstest.Peer) dialed {
 	}
 	p.WantText("to the server")
 	p.Text("to the client")
-	if _, b, err := r.c.Read(bg); err != nil || string(b) != "to the client" {
-		l.Fatalf("read %q, %v", b, err)
-	}
+	wantMessage(l.T, r.c, "to the client")
 	if r.resp == nil || r.resp.StatusCode != 101 {
 		l.Errorf("response %+v", r.resp)
 	}
@@ -143,7 +141,7 @@ func (l *dialing) hangUp(r dialed, p *wstest.Peer) {
 // byte more: no Close frame, since no connection was there (section 7.1.7).
 func (l *dialing) wantRefused(p *wstest.Peer) (*handshake.Error, *http.Response) {
 	l.Helper()
-	r := <-l.result
+	r := await(l.T, l.result)
 	var refused *handshake.Error
 	if !errors.As(r.err, &refused) || r.c != nil {
 		l.Fatalf("Dial = %v, %v; want a *handshake.Error", r.c, r.err)
@@ -206,9 +204,12 @@ func (row *responseRow) run(l *dialing) {
 		l.Fatal(err)
 	}
 	if row.Left != "" { // no frames, as it happens: see HC-4.1-30
-		r := <-l.result
-		if _, _, err := r.c.Read(bg); err == nil || r.err != nil {
-			l.Errorf("Dial = %v, Read = %v", r.err, err)
+		r := await(l.T, l.result)
+		if r.err != nil {
+			l.Fatal(r.err)
+		}
+		if err := aside(l.T, func() error { _, _, err := r.c.Read(bg); return err })(); err == nil {
+			l.Error("what is left was taken for a frame")
 		}
 		_ = r.c.CloseNow()
 		return
@@ -292,7 +293,7 @@ func redirectedAgain(l *dialing) {
 		p.WantHead()
 		p.SendBytes([]byte("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"))
 	}
-	if r := <-l.result; r.err == nil || r.resp.StatusCode != 302 || len(l.opened) > 0 {
+	if r := await(l.T, l.result); r.err == nil || r.resp == nil || r.resp.StatusCode != 302 || len(l.opened) > 0 {
 		l.Errorf("Dial = %v, %d connections more", r.err, len(l.opened))
 	}
 }
@@ -301,19 +302,15 @@ func redirectedAgain(l *dialing) {
 func framesBehind(l *dialing) {
 	p, head := l.request("ws://h/")
 	p.SendBytes(append(answering(head, a0+"\r\n"), wire(frame.Client, "81 02 6869|01 01 61|80 01 62|82 05 6162")...))
-	r := <-l.result
+	r := await(l.T, l.result)
 	if r.err != nil {
 		l.Fatal(r.err)
 	}
 	for _, want := range []string{"hi", "ab"} {
-		if _, b, err := r.c.Read(bg); err != nil || string(b) != want {
-			l.Errorf("read %q, %v; want %q", b, err, want)
-		}
+		wantMessage(l.T, r.c, want)
 	}
 	p.SendBytes([]byte("cde")) // the rest of a frame that began with the answer
-	if _, b, err := r.c.Read(bg); err != nil || string(b) != "abcde" {
-		l.Errorf("read %q, %v", b, err)
-	}
+	wantMessage(l.T, r.c, "abcde")
 	l.hangUp(r, p)
 }
 
@@ -324,13 +321,11 @@ func answerInBytes(l *dialing) {
 		p.SendBytes([]byte{b})
 		synctest.Wait()
 	}
-	r := <-l.result
+	r := await(l.T, l.result)
 	if r.err != nil {
 		l.Fatal(r.err)
 	}
-	if _, b, err := r.c.Read(bg); err != nil || string(b) != "hi" {
-		l.Errorf("read %q, %v", b, err)
-	}
+	wantMessage(l.T, r.c, "hi")
 	l.hangUp(r, p)
 }
 
@@ -357,7 +352,7 @@ func notAccepted(l *dialing) {
 	p.SendBytes(answering(head, a0+"\r\n"))
 	r := l.wantOpen(p) // the peer wants frames without reserved bits
 	p.SendBytes(wire(frame.Client, "c1 01 00"))
-	if _, _, err := r.c.Read(bg); !errors.Is(err, frame.ErrReservedBits) {
+	if err := aside(l.T, func() error { _, _, err := r.c.Read(bg); return err })(); !errors.Is(err, frame.ErrReservedBits) {
 		l.Errorf("Read = %v", err)
 	}
 	p.WantClose(ws.CloseProtocolError)

@@ -103,7 +103,7 @@ func injectedHeader(t *testing.T, d door) {
 		}
 		wantEnd(t, r)
 		_ = nc.Close()
-		if err := <-told; err == nil {
+		if err := await(t, told); err == nil {
 			t.Errorf("header %q: %q is not refused", name, value)
 		}
 	}
@@ -122,7 +122,7 @@ func injectedSubprotocol(t *testing.T, d door) {
 			t.Errorf("X = %q", got)
 		}
 		_ = nc.Close()
-		if err := <-told; err == nil {
+		if err := await(t, told); err == nil {
 			t.Error("the subprotocol is not refused")
 		}
 	}
@@ -144,7 +144,7 @@ func listOverLines(t *testing.T, d door) {
 		echoing(c, r, err)
 	})
 	a, r := open(t, nc, r0+"Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b, c\r\n\r\n", 101)
-	if got := a.header.Values("Sec-WebSocket-Protocol"); len(got) != 1 || got[0] != "c" || <-chosen != "c" {
+	if got := a.header.Values("Sec-WebSocket-Protocol"); len(got) != 1 || got[0] != "c" || await(t, chosen) != "c" {
 		t.Errorf("chosen %q, want c", got)
 	}
 	wantFrames(t, nc, r)
@@ -218,6 +218,7 @@ func slowRequest(t *testing.T, d door, request []byte) {
 	})()
 	start := time.Now()
 	nc := ln.dial()
+	_ = nc.SetDeadline(start.Add(time.Hour))
 	slow := aside(t, func() error {
 		for _, b := range request {
 			if _, err := nc.Write([]byte{b}); err != nil {
@@ -243,6 +244,7 @@ func outlivesDeadlines(t *testing.T, d door) {
 	ln := newPipeListener()
 	defer d.serve(ln, &ws.Upgrader{HandshakeTimeout: 5 * time.Second}, echoing)()
 	nc := ln.dial()
+	_ = nc.SetDeadline(time.Now().Add(24 * time.Hour))
 	_, r := open(t, nc, r0+"\r\n", 101)
 	for range 3 {
 		pass(time.Hour)
@@ -340,7 +342,7 @@ func refusalEnds(t *testing.T, d door) {
 	}
 	wantEnd(t, r)
 	_ = nc.Close()
-	if err := <-told; !errors.As(err, &refused) || refused.Status != 400 || refused.Field != "Sec-WebSocket-Key" {
+	if err := await(t, told); !errors.As(err, &refused) || refused.Status != 400 || refused.Field != "Sec-WebSocket-Key" {
 		t.Errorf("error %v", err)
 	}
 }

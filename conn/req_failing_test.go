@@ -131,14 +131,14 @@ func timeRows(q *requirements) {
 // writeStall: a peer that never reads loses its connection.
 func writeStall(l *link) {
 	start := time.Now()
-	err := l.c.Write(bg, ws.Binary, make([]byte, 10<<10))
+	err := aside(l.T, func() error { return l.c.Write(bg, ws.Binary, make([]byte, 10<<10)) })()
 	if !errors.Is(err, ws.ErrWriteTimeout) || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(err, net.ErrClosed) {
 		l.Errorf("Write = %v", err)
 	}
 	if d := time.Since(start); d != 30*time.Second {
 		l.Errorf("failed after %v", d)
 	}
-	<-l.c.Done()
+	await(l.T, l.c.Done())
 }
 
 // idle: a connection over which no message passes is closed with 1001. Pings

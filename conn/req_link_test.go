@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -239,25 +240,41 @@ func (l *link) echo(d driver) {
 var reading = drivers[0]
 
 // limit bounds every wait of a test. In a bubble it costs nothing.
-const limit = 10 * time.Second
+const limit = time.Minute
+
+// await waits for a value from a channel.
+func await[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(limit):
+		t.Fatal("nothing comes")
+	}
+	return v
+}
+
+// wantMessage reads the next message of c.
+func wantMessage(t *testing.T, c *ws.Conn, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(bg, limit)
+	defer cancel()
+	if _, p, err := c.Read(ctx); err != nil || string(p) != want {
+		t.Fatalf("read %.200q, %v; want %.200q", p, err, want)
+	}
+}
 
 // ended returns what that program has seen, once it is over.
 func (l *link) ended() (messages []string, end *ws.CloseError) {
 	l.Helper()
-	select {
-	case o := <-l.app:
-		if !errors.As(o.err, &end) || !errors.Is(o.err, net.ErrClosed) {
-			l.Fatalf("reading ended with %v, want a *CloseError", o.err)
-		}
-		if err := l.c.Err(); err != error(end) {
-			l.Fatalf("Err() = %v, reading ended with %v", err, end)
-		}
-		<-l.c.Done()
-		return o.messages, end
-	case <-time.After(limit):
-		l.Fatal("the connection does not end")
+	o := await(l.T, l.app)
+	if !errors.As(o.err, &end) || !errors.Is(o.err, net.ErrClosed) {
+		l.Fatalf("reading ended with %v, want a *CloseError", o.err)
 	}
-	return nil, nil
+	if err := l.c.Err(); err != error(end) {
+		l.Fatalf("Err() = %v, reading ended with %v", err, end)
+	}
+	await(l.T, l.c.Done())
+	return o.messages, end
 }
 
 // wantEnd is ended for a connection that delivered nothing more and ended with
@@ -283,13 +300,7 @@ func aside(t *testing.T, call func() error) (result func() error) {
 	go func() { done <- call() }()
 	return func() error {
 		t.Helper()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(limit):
-			t.Fatal("a call does not return")
-		}
-		return nil
+		return await(t, done)
 	}
 }
 
@@ -309,5 +320,5 @@ func (l *link) finish() {
 	l.p.Close(ws.CloseNormal, "done")
 	l.p.WantClose(ws.CloseNormal)
 	l.hangUp()
-	<-l.c.Done()
+	await(l.T, l.c.Done())
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,14 +41,16 @@ func receivingRows(q *requirements) {
 // is delivered, also where both come together (section 5.4): the program, which
 // stays with its message for a while, does not hold it up.
 func pongFirst(l *link, d driver) {
-	release := make(chan struct{})
-	l.readAnd(d, func(ws.MessageType, []byte) { <-release })
+	held := make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	defer release()
+	l.readAnd(d, func(ws.MessageType, []byte) { <-held })
 	l.p.Frame(frame.Text, wstest.More, []byte("a"))
 	l.p.Ping("x")
 	l.p.WantPong("x")
 	l.p.SendBytes(wire(l.role, "89 01 k 79|80 01 k 62"))
 	l.p.WantPong("y")
-	close(release)
+	release()
 	l.finish()
 	l.wantOutcome([]string{text("ab")}, *remote(1000, "done"))
 }

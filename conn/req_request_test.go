@@ -43,7 +43,7 @@ func (l *dialing) sent(url string) (head, addr string) {
 	o := l.server()
 	head = o.p.WantHead()
 	_ = o.p.NetConn().Close()
-	if r := <-l.result; r.err == nil {
+	if r := await(l.T, l.result); r.err == nil {
 		l.Errorf("Dial of a server that says nothing succeeded")
 	}
 	return head, o.addr
@@ -87,7 +87,7 @@ func schemes(l *dialing) {
 		p := l.server().p
 		p.WantHex("16 03 01") // a TLS handshake record
 		_ = p.NetConn().Close()
-		if r := <-l.result; r.err == nil {
+		if r := await(l.T, l.result); r.err == nil {
 			l.Errorf("Dial(%q) succeeded", url)
 		}
 	}
@@ -102,7 +102,7 @@ func ports(l *dialing) {
 		l.dial(url)
 		o := l.server()
 		_ = o.p.NetConn().Close()
-		if r := <-l.result; o.addr != want || r.err == nil {
+		if r := await(l.T, l.result); o.addr != want || r.err == nil {
 			l.Errorf("%s: dialed %s, want %s; %v", url, o.addr, want, r.err)
 		}
 	}
