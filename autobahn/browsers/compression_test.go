@@ -1,0 +1,83 @@
+package browsers
+
+import (
+	"testing"
+
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/handshake"
+)
+
+// TestCompression: the page gets back what it sent with each window and both
+// kinds of context (RFC 7692 section 7.1). Firefox tells the page the
+// extension's name and no parameters; what was agreed shows at the server.
+func TestCompression(t *testing.T) {
+	const on, off = ws.CompressionTakeover, ws.CompressionNoTakeover
+	// Firefox does not offer client_max_window_bits: a server that wants to
+	// bound the client's window has to decline (RFC 7692 section 7.1.2.2).
+	declined := handshake.Deflate{}
+	tests := []struct {
+		name string
+		ws.Config
+		want handshake.Deflate
+	}{
+		{"off", zip(ws.CompressionOff, 0, 0), declined},
+		{"takeover", zip(on, 0, 0), declined},
+		{"takeover 9,9", zip(on, 9, 9), declined},
+		{"takeover 8,15", zip(on, 8, 15), takeover(8)},
+		{"takeover 9,15", zip(on, 9, 15), takeover(9)},
+		{"takeover 12,15", zip(on, 12, 15), takeover(12)},
+		{"takeover 15,15", zip(on, 15, 15), takeover(15)},
+		{"no takeover", zip(off, 0, 0), none(15)},
+		{"no takeover 9,9", zip(off, 9, 9), declined},
+		{"no takeover 9,15", zip(off, 9, 15), none(9)},
+		{"every message", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Level, c.Compression.Threshold = 9, -1 }), takeover(12)},
+		{"fragments", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Fragment, c.FragmentSize = true, 1000 }), takeover(12)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { exchange(t, serve(t, "ws", tt.Config), tt.want) })
+	}
+	t.Run("over TLS", func(t *testing.T) { exchange(t, serve(t, "wss", zip(on, 12, 15)), takeover(12)) })
+}
+
+// takeover and none are what is agreed with windows of the given bits for the
+// server, and of 15 for the client.
+func takeover(bits int) handshake.Deflate {
+	return handshake.Deflate{ServerMaxWindowBits: bits, ClientMaxWindowBits: 15}
+}
+
+func none(bits int) handshake.Deflate {
+	return handshake.Deflate{ServerMaxWindowBits: bits, ClientMaxWindowBits: 15, ServerNoContextTakeover: true, ClientNoContextTakeover: true}
+}
+
+// exchange has the page echo a hundred messages of up to 1 MiB.
+func exchange(t *testing.T, s *server, want handshake.Deflate) {
+	t.Helper()
+	got := await[struct {
+		Extensions string   `json:"extensions"`
+		Wrong      []string `json:"wrong"`
+		Code       int      `json:"code"`
+		WasClean   bool     `json:"wasClean"`
+	}](t, browser, `() => exchangeCompressed("/echo", 100)`)
+	for _, m := range got.Wrong {
+		t.Error(m)
+	}
+	if agreed := <-s.agreed; agreed != want {
+		t.Errorf("agreed on %+v, want %+v", agreed, want)
+	}
+	if named := got.Extensions == "permessage-deflate"; named != (want != handshake.Deflate{}) {
+		t.Errorf("the page sees the extensions %q", got.Extensions)
+	}
+	if got.Code != 1000 || !got.WasClean {
+		t.Errorf("closed with %d, cleanly: %v", got.Code, got.WasClean)
+	}
+}
+
+// zip is a configuration with windows of the server and the client.
+func zip(mode ws.CompressionMode, serverBits, clientBits int) ws.Config {
+	return ws.Config{Compression: ws.Compression{Mode: mode, ServerWindowBits: serverBits, ClientWindowBits: clientBits}}
+}
+
+func with(cfg ws.Config, change func(*ws.Config)) ws.Config {
+	change(&cfg)
+	return cfg
+}
