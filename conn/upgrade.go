@@ -159,11 +159,12 @@ func (u *Upgrader) writeResponse(nc net.Conn, p []byte) error {
 	return nc.SetWriteDeadline(time.Time{})
 }
 
-// refusal is the reply to a request that failed with err: a hook's own error
-// is not for the client's eyes.
+// refusal is the reply to a request that failed with err. A hook's own error
+// is not for the client's eyes, nor is one without a status of a refusal: that
+// of a handshake which a hook itself did as a client.
 func refusal(err error) *handshake.Error {
 	var refused *handshake.Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && refused.Status >= 200 && refused.Status <= 599 {
 		return refused
 	}
 	return &handshake.Error{Status: http.StatusInternalServerError, Reason: "the server failed to handle the request"}
@@ -175,6 +176,9 @@ func refusal(err error) *handshake.Error {
 // HTTP/1.0, together with close.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := refusal(err)
+	for _, name := range [...]string{"Content-Length", "Content-Encoding", "Transfer-Encoding"} {
+		w.Header().Del(name) // of another body, set before
+	}
 	maps.Copy(w.Header(), e.Header())
 	switch {
 	case r.ProtoMajor != 1: // no such header; in HTTP/2, the end of all its streams
