@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rfc6455/ws/conn/internal/wstest"
@@ -108,4 +109,31 @@ func (l *lateCancel) SetDeadline(t time.Time) error {
 func request(headers ...string) string {
 	return "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
+}
+
+// RaceEnabled is for the tests of package conn_test.
+const RaceEnabled = raceEnabled
+
+// TestCloseOutlivesServe: the closing handshake goes on where Close was called
+// within a callback and Serve's context ends before the peer answers.
+func TestCloseOutlivesServe(t *testing.T) {
+	for _, role := range []frame.Role{frame.Server, frame.Client} {
+		synctest.Test(t, func(t *testing.T) {
+			c, peer := pipePeer(t, role, 1<<10, Config{})
+			ctx, cancel := context.WithCancel(bg)
+			peer.Text("close, please")
+			err := c.Serve(ctx, &Events{Message: func(c *Conn, _ MessageType, _ []byte) {
+				_ = c.Close(4000, "")
+				cancel()
+			}})
+			if err != context.Canceled {
+				t.Fatal(err)
+			}
+			peer.WantClose(4000)
+			peer.Close(4000, "")
+			_ = peer.NetConn().Close()
+			<-c.Done()
+			wantEnd(t, c.Err(), CloseError{Code: 4000})
+		})
+	}
 }

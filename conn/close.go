@@ -29,6 +29,7 @@ type closing struct {
 	timer  *time.Timer   // Config.CloseTimeout
 	ended  bool          // the transport is closed, or Serve will close it
 	inRaw  bool          // Serve is inside a RawConn function
+	orphan bool          // Close was called within a callback and left the reading to Serve
 	failed bool          // this side failed the connection: it ends TCP first, whatever its role
 }
 
@@ -73,6 +74,7 @@ func (c *Conn) Close(code CloseCode, reason string) error {
 		c.cl.freed = make(chan struct{}, 1)
 	}
 	freed := c.cl.freed
+	c.cl.orphan = c.cl.orphan || calling
 	c.mu.Unlock()
 	if calling {
 		return nil

@@ -233,7 +233,11 @@ func (c *Conn) endRead(err error) {
 		default:
 		}
 	}
+	orphan := c.cl.orphan
 	c.mu.Unlock()
+	if orphan && c.rd.take(readClosing) { // Serve's context ended, and nobody may come to read
+		go c.readToEnd()
+	}
 }
 
 // over reports whether err, which a reader met, is the connection's end rather
