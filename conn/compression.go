@@ -50,8 +50,9 @@ type Compression struct {
 	// connection holds both windows between messages where there is takeover:
 	// with 15 that is 64 KiB for each connection, with the default of 12 it is 8
 	// KiB. Without takeover the default is 15, as nothing is held. A client's
-	// window can be bound by the server only if the client offers it; browsers
-	// do.
+	// window can be bound by the server only if the client offers it. Chromium
+	// does; Firefox does not, and runs without compression unless
+	// ClientWindowBits is 15.
 	ServerWindowBits, ClientWindowBits int
 
 	// Fragment lets a compressed message that is longer than Config.FragmentSize
