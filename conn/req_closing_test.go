@@ -17,6 +17,7 @@ func closingRows(q *requirements) {
 	q.links("CL-7.4-06", "", codesNotToSend)
 	q.links("CL-5.5-09", "after Close", writeAfterClose)
 	q.links("CL-5.5-09", "what was queued leaves first", queuedThenClose)
+	q.both("CL-5.5-09", "behind messages that wait", linkedThin(ws.Config{FragmentSize: 1 << 10}, waitingThenClose))
 	q.both("CL-5.5-11", "", func(t *testing.T, role frame.Role) {
 		for range 50 {
 			linked(closeRace)(t, role)
@@ -78,6 +79,33 @@ func queuedThenClose(l *link) {
 	l.p.Close(ws.CloseGoingAway, "")
 	l.hangUp()
 	if err := result(); err != nil {
+		l.Error(err)
+	}
+}
+
+// waitingThenClose: the Close frame is the last one also where the peer reads
+// too slowly for those before it, and none of them is lost.
+func waitingThenClose(l *link) {
+	written := aside(l.T, func() error { return l.c.Write(bg, ws.Binary, make([]byte, 20<<10)) })
+	synctest.Wait() // in the midst of its fragments
+	for range 3 {
+		if err := l.c.Send(ws.Text, []byte("queued")); err != nil {
+			l.Fatal(err)
+		}
+	}
+	result := aside(l.T, func() error { return l.c.Close(ws.CloseGoingAway, "") })
+	synctest.Wait()
+	l.p.WantMessage(frame.Binary, string(make([]byte, 20<<10)))
+	for range 3 {
+		l.p.WantText("queued")
+	}
+	l.p.WantClose(ws.CloseGoingAway)
+	l.p.Close(ws.CloseGoingAway, "")
+	l.hangUp()
+	if err := result(); err != nil {
+		l.Error(err)
+	}
+	if err := written(); err != nil {
 		l.Error(err)
 	}
 }
