@@ -122,8 +122,8 @@ type requestRow struct {
 // wholeWindows is compression with the parameters that the tables have.
 var wholeWindows = ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15}
 
-// ofDeflate reports whether a row is one of RFC 7692's, whose parameters are
-// package handshake's alone to show.
+// ofDeflate reports whether a row is one of RFC 7692's, which deflateDoors and
+// deflateDialing enter.
 func ofDeflate(id string) bool { return strings.HasPrefix(id, "PD-") }
 
 // acceptTable has the requests of package handshake's table, as bytes, through

@@ -33,6 +33,7 @@ func TestRequirements(t *testing.T) {
 	for _, add := range []func(*requirements){
 		frameRows, receivingRows, sendingRows, closingRows, failingRows, timeRows,
 		acceptTable, acceptRows, dialTable, requestRows, responseRows, wayRows,
+		deflateReceiving, deflateSending, deflateDoors, deflateDialing,
 	} {
 		add(q)
 	}
