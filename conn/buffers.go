@@ -14,10 +14,17 @@ const readBufferSize = 16 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
 
+// poison, set by tests alone, overwrites what goes back to the pools: whoever
+// still uses it, or sends what it did not write, is found out.
+var poison func([]byte)
+
 func getReadBuffer() []byte { return readBuffers.Get().(*[readBufferSize]byte)[:] }
 
 // putReadBuffer takes back a buffer of getReadBuffer, whole or cut.
 func putReadBuffer(b []byte) {
+	if poison != nil {
+		poison(b[:readBufferSize])
+	}
 	readBuffers.Put((*[readBufferSize]byte)(b[:readBufferSize]))
 }
 
@@ -61,6 +68,9 @@ func putBuffer(b []byte) {
 	k := bits.Len(uint(cap(b))) - 1 // rounded down: the class that it can serve
 	if k < minClass || k > maxClass {
 		return
+	}
+	if poison != nil {
+		poison(b[:cap(b)])
 	}
 	x := headers.Get().(*block)
 	x.b = b[:0]
