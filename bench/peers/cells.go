@@ -67,7 +67,7 @@ func cells() []cell {
 		echo("z-1KiB-takeover", "1 KiB of JSON, takeover", kib, 64, 1).compressed(servers.Takeover).against("z-1KiB"),
 		echo("z-16KiB", "16 KiB of JSON, no takeover", 16*kib, 64, 1).compressed(servers.NoTakeover),
 		echo("z-16KiB-takeover", "16 KiB of JSON, takeover", 16*kib, 64, 1).compressed(servers.Takeover).against("z-16KiB"),
-		echo("z-idle", "idle after ten messages of 1 KiB, no takeover", kib, 1000, 1).compressed(servers.NoTakeover).idle(),
-		echo("z-idle-takeover", "idle after ten messages of 1 KiB, takeover", kib, 1000, 1).compressed(servers.Takeover).idle().against("z-idle"),
+		echo("z-idle", "idle after ten messages of 1 KiB, no takeover", kib, 10000, 1).compressed(servers.NoTakeover).idle(),
+		echo("z-idle-takeover", "idle after ten messages of 1 KiB, takeover", kib, 10000, 1).compressed(servers.Takeover).idle().against("z-idle"),
 	}
 }

@@ -33,6 +33,9 @@ func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement
 	spec := c.Spec
 	if spec.Kind == load.Idle {
 		spec.Conns = min(spec.Conns, p.Idle)
+		if spec.Compression == servers.Takeover && s.IdleTakeover > 0 {
+			spec.Conns = min(spec.Conns, s.IdleTakeover)
+		}
 	}
 	var b bench
 	defer b.stop()

@@ -104,7 +104,7 @@ On Linux with two cores that have nothing else to do:
     cd bench/peers
     go run . -quick                   # everything once, in less than three minutes, to look at
     go run . -cells '128B*' -servers serve,gorilla -reps 9
-    go run . -cells 1KiB-64x1 -servers serve -profile /tmp
+    go run . -cells 1KiB-64x1 -servers serve -profile .
 
 This run was: %s
 `, "`"+r.Command+"`")

@@ -47,6 +47,11 @@ type Server struct {
 	// Serve accepts connections from ln until that fails.
 	Serve func(ln net.Listener, s Setting) error
 
+	// IdleTakeover bounds the connections with takeover that are left idle,
+	// where each needs so much memory that ten thousand don't fit into a
+	// machine; 0: no bound.
+	IdleTakeover int
+
 	// Dial makes one connection and echoes on it; nil where that is not
 	// measured.
 	Dial func(url string) error
@@ -68,7 +73,7 @@ var All = []*Server{
 	{Name: "read", Ours: true, Compression: both, Serve: serveReadInto, Dial: dialReadInto, About: "Upgrade in a net/http handler, then ReadInto and Write on a goroutine of its own"},
 	{Name: "handler", Ours: true, Compression: both, Serve: serveHandler, About: "Upgrader.Handler with a callback that answers with Append"},
 	{Name: "gorilla", Compression: []Compression{NoTakeover}, Serve: serveGorilla, Dial: dialGorilla, About: "github.com/gorilla/websocket: ReadMessage and WriteMessage"},
-	{Name: "coder", Compression: both, Serve: serveCoder, Dial: dialCoder, About: "github.com/coder/websocket: Read and Write"},
+	{Name: "coder", Compression: both, IdleTakeover: 1000, Serve: serveCoder, Dial: dialCoder, About: "github.com/coder/websocket: Read and Write"},
 	{Name: "gobwas", Serve: serveGobwas, About: "github.com/gobwas/ws: headers read from a bufio.Reader, payload into a buffer that is used again, one write for each answer; no UTF-8 check and no assembly of fragments"},
 	{Name: "gws", Compression: both, Serve: serveGws, Dial: dialGws, About: "github.com/lxzan/gws: ReadLoop, WriteMessage in OnMessage, UTF-8 check on"},
 	{Name: "xnet", Serve: serveXnet, About: "golang.org/x/net/websocket: a Codec that keeps the type of the message"},
