@@ -102,8 +102,8 @@ const (
 
 // answering makes an answer to the list's key one to the request's.
 func answering(head, answer string) []byte {
-	key := strings.Join(header(head, "Sec-WebSocket-Key"), "")
-	return []byte(strings.ReplaceAll(answer, listAccept, handshake.Accept(key)))
+	accept := handshake.Accept(strings.Join(header(head, "Sec-WebSocket-Key"), ""))
+	return []byte(strings.NewReplacer(listAccept, accept, strings.ToLower(listAccept), strings.ToLower(accept)).Replace(answer))
 }
 
 // wantOpen waits for a dial that succeeds, and has a message go either way.

@@ -244,6 +244,7 @@ func outlivesDeadlines(t *testing.T, d door) {
 	ln := newPipeListener()
 	defer d.serve(ln, &ws.Upgrader{HandshakeTimeout: 5 * time.Second}, echoing)()
 	nc := ln.dial()
+	defer nc.Close()
 	_ = nc.SetDeadline(time.Now().Add(24 * time.Hour))
 	_, r := open(t, nc, r0+"\r\n", 101)
 	for range 3 {
@@ -253,7 +254,6 @@ func outlivesDeadlines(t *testing.T, d door) {
 		p.WantText("still there?")
 	}
 	wantFrames(t, nc, r)
-	_ = nc.Close()
 }
 
 // unknownPath: what the program does not serve is refused with its status.

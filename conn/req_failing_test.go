@@ -56,11 +56,15 @@ func cutAfter(l *link, d driver, in string) {
 func brokenAfterClose(l *link) {
 	result := aside(l.T, func() error { return l.c.Close(ws.CloseNormal, "") })
 	l.p.WantClose(ws.CloseNormal)
+	start := time.Now()
 	l.p.SendBytes(wire(l.role, "83 00 k"))
 	l.p.WantEOF()
 	var end *ws.CloseError
 	if err := result(); !errors.As(err, &end) || end.Err != error(frame.ErrReservedOpcode) || end.Code != ws.CloseAbnormal {
 		l.Errorf("Close = %v", err)
+	}
+	if d := time.Since(start); d != 0 {
+		l.Errorf("ended after %v", d)
 	}
 }
 
