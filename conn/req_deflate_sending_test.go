@@ -356,6 +356,7 @@ func broadcast(t *testing.T, role frame.Role) {
 		*link
 		inflater
 		takeover bool
+		window   int
 	}
 	var all []*listener
 	plain := 0
@@ -364,9 +365,9 @@ func broadcast(t *testing.T, role frame.Role) {
 		l := newLink(t, role, setup{cfg: ws.Config{Compression: everything}, deflate: d}, near, far)
 		defer l.c.CloseNow()
 		if d == nil {
-			plain = len(all)
+			plain, d = len(all), &apart
 		}
-		all = append(all, &listener{link: l, inflater: inflater{TB: t}, takeover: d != nil && !d.ServerNoContextTakeover})
+		all = append(all, &listener{l, inflater{TB: t}, !d.ServerNoContextTakeover, 1 << d.ServerMaxWindowBits})
 	}
 	want := func(i int, s string) (payload []byte) {
 		t.Helper()
@@ -379,13 +380,16 @@ func broadcast(t *testing.T, role frame.Role) {
 		if got := l.message(payload); got != s {
 			t.Fatalf("connection %d: got %q, want %q", i, got, s)
 		}
+		if l.inflater.far > l.window {
+			t.Fatalf("connection %d: a distance of %d", i, l.inflater.far)
+		}
 		if !l.takeover {
 			l.text = nil
 		}
 		return payload
 	}
 	for round := range 4 {
-		shared := "to all: " + string(letters(700, uint64(round)))
+		shared := fmt.Sprintf("to all, the %d time: %s", round, repetitions(1<<9))
 		m, err := ws.Prepare(ws.Text, []byte(shared))
 		if err != nil {
 			t.Fatal(err)
@@ -403,7 +407,7 @@ func broadcast(t *testing.T, role frame.Role) {
 				}
 			}
 			l.send(0, ws.Text, shared)
-			if payload := want(i, shared); l.takeover && i < 2 && len(payload) > 20 {
+			if payload := want(i, shared); l.takeover && i < 2 && len(payload) > 60 {
 				t.Errorf("connection %d: %d bytes for what is in the window", i, len(payload))
 			}
 		}
