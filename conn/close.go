@@ -220,12 +220,14 @@ func (c *Conn) linger() {
 	_ = c.flushAll()
 	c.mu.Lock()
 	c.signal(frame.CloseWritten)
-	first := c.cl.failed || c.role == frame.Server
+	failed := c.cl.failed
 	c.mu.Unlock()
-	if first {
-		closeWrite(c.stream)
+	first := failed || c.role == frame.Server
+	// Where there is no half close, the whole one resets nothing after a
+	// closing handshake: the peer's Close frame was its last.
+	if !first || closeWrite(c.stream) || failed {
+		c.drain()
 	}
-	c.drain()
 	c.end(closeSoft)
 }
 

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -26,12 +27,11 @@ func newStream(rwc io.ReadWriteCloser) (stream, *rawConn) {
 	return newPumpStream(rwc), nil
 }
 
-// closeWrite half-closes the transport, where it can: the peer reads its end
-// after everything that was written.
-func closeWrite(s stream) {
-	if h, ok := s.(interface{ CloseWrite() error }); ok {
-		_ = h.CloseWrite() // the close that follows tells the same
-	}
+// closeWrite half-closes the transport and reports whether it can: the peer
+// reads its end after everything that was written.
+func closeWrite(s stream) bool {
+	h, ok := s.(interface{ CloseWrite() error })
+	return ok && h.CloseWrite() == nil
 }
 
 // closeHard closes the transport without waiting for the peer. crypto/tls
@@ -151,5 +151,5 @@ func (p *pumpStream) CloseWrite() error {
 	if h, ok := p.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
 	}
-	return nil
+	return errors.ErrUnsupported
 }
