@@ -6,8 +6,9 @@ import "net"
 // socket options, TLS state, deadlines of the caller's own. It is nil where the
 // connection runs over something that is no net.Conn. Reading from it or
 // writing to it breaks the framing; its Close is CloseNow. A read deadline set
-// on it makes reads return os.ErrDeadlineExceeded and harms nothing; a write
-// deadline fails the connection.
+// on it makes reads return os.ErrDeadlineExceeded and harms nothing (but where
+// Upgrader.Handler serves, it is the package's own); a write deadline fails the
+// connection.
 func (c *Conn) NetConn() net.Conn {
 	nc, ok := c.stream.(net.Conn)
 	if !ok {

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -45,20 +46,65 @@ func (c *Conn) Serve(ctx context.Context, ev *Events) error { return c.serve(ctx
 
 // serve is Serve with the request that Open gets.
 func (c *Conn) serve(ctx context.Context, ev *Events, req *handshake.Request) error {
-	if err := c.beginRead(ctx, readServe); err != nil {
+	s, err := c.newServer(ctx, ev)
+	if err != nil {
 		return err
+	}
+	s.open(req)
+	return s.finish(s.run(ctx))
+}
+
+// handle is serve for a connection that nobody waits for, on goroutines of its
+// own. One whose callbacks have made its stack grow keeps it, so that the
+// waiting goes on in a fresh one when the connection has been idle.
+func (c *Conn) handle(ev *Events, req *handshake.Request) {
+	s, err := c.newServer(context.Background(), ev)
+	if err != nil {
+		return // closed in the meantime
+	}
+	s.moves = true
+	s.open(req)
+	s.handleOn()
+}
+
+func (s *server) handleOn() {
+	err := s.run(context.Background())
+	if err == errIdle {
+		go s.handleOn()
+		return
+	}
+	_ = s.finish(err) // Close tells the end
+}
+
+// errIdle says that the connection has been idle for long enough to move.
+var errIdle = errors.New("idle")
+
+// newServer takes the read half for Serve.
+func (c *Conn) newServer(ctx context.Context, ev *Events) (*server, error) {
+	if err := c.beginRead(ctx, readServe); err != nil {
+		return nil, err
 	}
 	if c.rd.open != nil {
 		c.endRead(nil)
-		return ErrMessageOpen
+		return nil, ErrMessageOpen
 	}
-	s := &server{c: c, ev: ev}
 	c.rd.pooled = true
-	defer func() { c.rd.pooled = false }()
-	if ev.Open != nil {
-		s.call(func() { ev.Open(c, req) })
+	return &server{c: c, ev: ev, active: true}, nil
+}
+
+// open calls Open.
+func (s *server) open(req *handshake.Request) {
+	if s.ev.Open != nil {
+		s.call(func() { s.ev.Open(s.c, req) })
 	}
-	err := s.run(ctx)
+	s.c.keep.message() // from here on the peer's silence counts
+}
+
+// finish is the end of a run: that of its context, or of the connection, which
+// it brings about and tells.
+func (s *server) finish(err error) error {
+	c, ev := s.c, s.ev
+	c.rd.pooled = false
 	if !c.over(err) {
 		c.endRead(nil)
 		return err
@@ -81,12 +127,15 @@ type server struct {
 	c     *Conn
 	ev    *Events
 	ended error // why run ends
+
+	moves  bool // run may return errIdle
+	active bool // bytes have come since the deadline was set
+	timed  bool // the read deadline is set, to see whether the connection is idle
 }
 
 // run delivers messages until the connection or ctx ends.
 func (s *server) run(ctx context.Context) error {
 	c := s.c
-	c.keep.message() // from here on the peer's silence counts
 	if err := s.deliver(); err != nil {
 		return err
 	}

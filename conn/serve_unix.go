@@ -2,7 +2,12 @@
 
 package conn
 
-import "context"
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
 
 // runRaw is run for a socket: the whole loop lies inside one RawConn.Read,
 // whose function reads until nothing is left, delivers, and returns false to
@@ -15,6 +20,12 @@ func (s *server) runRaw(ctx context.Context) error {
 		return err
 	}
 	err := c.enterRaw(s.ready)
+	for s.timed && s.ended == nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		if s.sleeps() {
+			return errIdle
+		}
+		err = c.enterRaw(s.ready)
+	}
 	interrupted := c.rd.watch.interrupted()
 	if ctx.Done() != nil {
 		c.rd.watch.disarm(d)
@@ -28,6 +39,31 @@ func (s *server) runRaw(ctx context.Context) error {
 		return c.readError() // the socket was shut down while Serve was inside
 	}
 	return c.readFailed(err)
+}
+
+// moveAfter is how long a connection is idle before it moves to a fresh
+// goroutine, up to twice that.
+const moveAfter = 2 * time.Second
+
+// watchIdle sets the read deadline, unless it is set: once for all the messages
+// until it passes, so that it costs nothing for each of them.
+func (s *server) watchIdle() {
+	if s.moves && s.active && !s.timed {
+		s.timed, s.active = true, false
+		_ = s.c.stream.SetReadDeadline(time.Now().Add(moveAfter))
+	}
+}
+
+// sleeps reports, when the deadline has passed, whether the connection was idle
+// since it was set, and else sets it again.
+func (s *server) sleeps() bool {
+	s.timed = false
+	if s.active {
+		s.watchIdle()
+		return false
+	}
+	_ = s.c.stream.SetReadDeadline(time.Time{})
+	return true
 }
 
 // enterRaw runs f inside RawConn.Read. While it is inside, end does not close
@@ -63,6 +99,7 @@ func (s *server) ready(fd uintptr) bool {
 		done, wait := s.readOnce(fd)
 		if wait {
 			c.flushRead()
+			s.watchIdle()
 			c.keep.wait()
 			return false
 		}
@@ -93,9 +130,11 @@ func (s *server) readOnce(fd uintptr) (done, wait bool) {
 		r.drop()
 		return false, true
 	case err != nil:
+		r.drop()
 		s.ended = c.readFailed(err)
 		return true, false
 	}
+	s.active = true
 	c.arrived()
 	var got progress
 	if large {

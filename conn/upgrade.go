@@ -83,7 +83,7 @@ func (u *Upgrader) Handler(ev *Events) http.Handler {
 		if err != nil {
 			return // the refusal has been sent
 		}
-		go func() { _ = c.serve(context.Background(), ev, req) }() // Close tells the end
+		go c.handle(ev, req)
 	})
 }
 
