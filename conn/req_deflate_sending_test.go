@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func deflateSending(q *requirements) {
 	q.both("PD-7.1-20", "sent", zipped(all, apart, equalMessages))
 	q.both("PD-7.1.2-20", "sent", zipped(all, together, wholeWindow))
 	q.both("PD-7.2-21", "cut off", zippedThin(all, cutOff))
+	q.both("PD-7.2-21", "cut off, TCP", cutOffTCP)
 	q.both("PD-7.2-21", "withdrawn", zippedThin(pieces, withdrawn))
 	q.both("PD-7.2-21", "abandoned", zipped(all, together, abandonedEarly))
 	q.both("PD-7.2-21", "abandoned half-way", zipped(pieces, together, abandonedLate))
@@ -274,6 +276,49 @@ func cutOff(l *link) {
 		s := string(letters(600, uint64(1+i)))
 		l.send(0, ws.Text, s)
 		l.wantZipped(&z, frame.Text, s)
+	}
+}
+
+// cutOffTCP: the same over sockets, which the caller writes to by itself: a
+// message that is in the window is sent, if not a byte of it was out either.
+func cutOffTCP(t *testing.T, role frame.Role) {
+	near, far := tcpPair(t)
+	_ = near.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	_ = far.(*net.TCPConn).SetReadBuffer(4 << 10)
+	l := newLink(t, role, setup{cfg: ws.Config{Compression: everything}, deflate: &together}, near, far)
+	defer l.c.CloseNow()
+	z := inflater{TB: t}
+	for round := range uint64(10) {
+		var sent []string
+		var last string
+		for err := error(nil); err == nil; {
+			last = string(letters(100+len(sent)%7, round<<20+uint64(len(sent))))
+			ctx, cancel := context.WithTimeout(bg, 3*time.Millisecond)
+			if err = l.c.Write(ctx, ws.Text, []byte(last)); err == nil {
+				sent = append(sent, last)
+			}
+			cancel()
+		}
+		marked := aside(t, func() error {
+			return errors.Join(l.c.Write(bg, ws.Text|ws.Uncompressed, []byte("mark")), l.c.Write(bg, ws.Text, []byte(last)))
+		})
+		for _, s := range sent {
+			l.wantZipped(&z, frame.Text, s)
+		}
+		h, payload := l.p.WantFrame()
+		if h.RSV == frame.RSV1 {
+			if got := z.message(payload); got != last {
+				t.Fatalf("got %q, want %q", got, last)
+			}
+			_, payload = l.p.WantFrame()
+		}
+		if string(payload) != "mark" {
+			t.Fatalf("got %q, want the mark", payload)
+		}
+		l.wantZipped(&z, frame.Text, last)
+		if err := marked(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
