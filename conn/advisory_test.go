@@ -3,8 +3,12 @@ package conn
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
-	"math/rand/v2"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,7 +43,7 @@ func TestWithdrawnNotRemembered(t *testing.T) {
 			c := New(b, frame.Client, Negotiated{Deflate: deflated(15)}, Config{MaxMessageSize: -1})
 			t.Cleanup(func() { _ = s.CloseNow(); _ = c.CloseNow() })
 			noise := make([]byte, 300<<10) // more than the sockets hold, ahead of the message
-			rand.NewChaCha8([32]byte{}).Read(noise)
+			mathrand.NewChaCha8([32]byte{}).Read(noise)
 			if err := s.Append(Binary|Uncompressed, noise); err != nil {
 				t.Fatal(err)
 			}
@@ -136,4 +140,190 @@ func TestCloseOutlivesServe(t *testing.T) {
 			wantEnd(t, c.Err(), CloseError{Code: 4000})
 		})
 	}
+}
+
+// inBothRoles runs a test as a subtest for each role.
+func inBothRoles(t *testing.T, name string, run func(*testing.T, frame.Role)) {
+	for _, role := range []frame.Role{frame.Server, frame.Client} {
+		t.Run(fmt.Sprintf("%s/%v", name, role), func(t *testing.T) { run(t, role) })
+	}
+}
+
+// TestAdvisory has a test for each class of fault that WebSocket software was
+// warned of, by the number of a warning. Floods and takeover have tests of
+// their own: TestFloods, TestPongQueue, TestPoison, TestCompressionNeverDesyncs.
+func TestAdvisory(t *testing.T) {
+	inBothRoles(t, "CVE-2020-27813_GO-2026-4841_length_overflow", lengthOverflow)
+	inBothRoles(t, "CVE-2022-35922_announced_length", announcedLength)
+	inBothRoles(t, "CVE-2018-1000518_CVE-2026-1526_decompression_bomb", decompressionBomb)
+	t.Run("CVE-2026-2229_deflate_parameters/server", deflateOffers)
+	t.Run("CVE-2026-2229_deflate_parameters/client", deflateAnswers)
+	t.Run("CVE-2024-37890_handshake_flood/server", handshakeFloods)
+	t.Run("CVE-2024-37890_missing_headers/server", missingHeaders)
+	t.Run("CVE-2023-43669_byte_by_byte/server", byteByByte)
+	t.Run("slow_handshake/server", slowHandshake)
+	t.Run("GO-2026-6278_CVE-2025-10148_masking_keys/client", maskingKeys)
+	t.Run("CVE-2026-34403_CVE-2023-0957_origin/server", originMatrix)
+	t.Run("CVE-2021-4236_check_comes_first/server", checkComesFirst)
+	t.Run("CVE-2026-1527_header_injection/client", injectionByDialer)
+	t.Run("CVE-2026-1527_header_injection/server", injectionByUpgrader)
+	t.Run("CVE-2020-11050_CVE-2018-8034_TLS_names/client", tlsNames)
+	t.Run("RFC7692-8_no_compression_unasked", noCompressionUnasked)
+}
+
+// lengthOverflow: no length makes a sum or a conversion overflow, on 32 bits
+// neither.
+func lengthOverflow(t *testing.T, role frame.Role) {
+	for _, tt := range []struct {
+		length    string
+		data      error // of a data frame without a limit on messages; nil: its payload is awaited
+		continued error // of a continuation after one byte
+	}{
+		{"8000000000000000", frame.ErrLengthOverflow, frame.ErrLengthOverflow},
+		{"8000000000000001", frame.ErrLengthOverflow, frame.ErrLengthOverflow},
+		{"ffffffffffffffff", frame.ErrLengthOverflow, frame.ErrLengthOverflow},
+		{"7fffffffffffffff", nil, ErrMessageTooBig},
+		{"7ffffffffffffffe", nil, nil},
+		{"0000000100000000", nil, nil},
+		{"0000000080000000", nil, nil},
+		{"000000007fffffff", nil, nil},
+	} {
+		mask, key := byte(0), ""
+		if role == frame.Server {
+			mask, key = 0x80, "00000000"
+		}
+		long := fmt.Sprintf("%02x%s%s", mask|127, tt.length, key)
+		start := fmt.Sprintf("02%02x%s61", mask|1, key)
+		for _, x := range []struct {
+			name, in         string
+			limited, endless error
+		}{
+			{"data", "82" + long, or(tt.data, ErrMessageTooBig), or(tt.data, io.ErrUnexpectedEOF)},
+			{"continuation", start + "80" + long, or(tt.continued, ErrMessageTooBig), or(tt.continued, io.ErrUnexpectedEOF)},
+			{"control", "89" + long, frame.ErrControlTooLong, frame.ErrControlTooLong},
+		} {
+			for limit, want := range map[int64]error{0: x.limited, -1: x.endless} {
+				for _, way := range []string{"Read", "NextReader", "Serve"} {
+					c := fed(role, wstest.Hex(x.in), Config{MaxMessageSize: limit})
+					if err := readAll(c, way); !errors.Is(err, want) {
+						t.Errorf("%s of length %s by %s, limit %d: %v, want %v", x.name, tt.length, way, limit, err, want)
+					}
+					<-c.Done()
+				}
+			}
+		}
+	}
+}
+
+// or is the first error that is one.
+func or(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// readAll reads a connection to its end.
+func readAll(c *Conn, way string) (err error) {
+	for !c.over(err) {
+		switch way {
+		case "Read":
+			_, _, err = c.Read(bg)
+		case "NextReader":
+			var m *MessageReader
+			if _, m, err = c.NextReader(bg); err == nil {
+				err = m.Discard()
+			}
+		case "Serve":
+			err = c.Serve(bg, &Events{})
+		}
+	}
+	return err
+}
+
+// announcedLength: a header that says 1 GiB allocates nothing for it, with
+// some of the payload behind it neither.
+func announcedLength(t *testing.T, role frame.Role) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, way := range []string{"Read", "NextReader", "Serve"} {
+		for _, payload := range []int{0, 60, 5000} {
+			b := frame.Append(nil, frame.Header{Opcode: frame.Binary, Fin: true, Masked: role == frame.Server, Length: 1 << 30})
+			c := fed(role, append(b, make([]byte, payload)...), Config{MaxMessageSize: -1})
+			before := allocated()
+			err := readAll(c, way)
+			if n := allocated() - before; n > 64<<10 {
+				t.Errorf("%s with %d bytes: %d bytes were allocated", way, payload, n)
+			}
+			wantEnd(t, err, CloseError{Code: CloseAbnormal, Err: io.ErrUnexpectedEOF})
+			<-c.Done()
+		}
+	}
+}
+
+// decompressionBomb: a message may inflate to the limit and not to a byte more,
+// in one frame and in many, first and after another one.
+func decompressionBomb(t *testing.T, role frame.Role) {
+	const limit = 1 << 20
+	for _, size := range []int{8 << 20, 50} {
+		for _, tt := range []struct {
+			name string
+			n    int
+			want error
+		}{{"the limit", limit, nil}, {"limit+1", limit + 1, ErrMessageTooBig}, {"a thousandfold", 64 << 20, ErrMessageTooBig}} {
+			c, peer := zipPeer(t, role, 15, Config{MaxMessageSize: limit})
+			out := newDeflater()
+			sendZipped(peer, role, frame.Binary, out.message([]byte("something to refer to")), size)
+			if _, _, err := c.Read(bg); err != nil {
+				t.Fatal(err)
+			}
+			sendZipped(peer, role, frame.Binary, out.message(make([]byte, tt.n)), size)
+			before := allocated()
+			_, p, err := c.Read(bg)
+			if n := allocated() - before; n > 6*limit {
+				t.Errorf("%s: %d bytes were allocated", tt.name, n)
+			}
+			if !errors.Is(err, tt.want) || err == nil && len(p) != limit {
+				t.Errorf("%s in frames of %d: %d bytes, %v", tt.name, size, len(p), err)
+			}
+			if err != nil {
+				peer.WantClose(frame.MessageTooBig)
+			}
+		}
+	}
+}
+
+// maskingKeys come from crypto/rand, each from bytes of its own.
+func maskingKeys(t *testing.T) {
+	source := &recorder{r: rand.Reader}
+	rand.Reader = source
+	defer func() { rand.Reader = source.r }()
+	const n = 100000
+	seen := make(map[uint32]int, n)
+	var last []byte
+	for range n {
+		key := maskingKey()
+		seen[key]++
+		last = binary.LittleEndian.AppendUint32(last[:0], key)
+	}
+	// Of so many random numbers of 32 bits one or two are equal to another.
+	if n-len(seen) > 12 {
+		t.Errorf("%d of %d keys were used before", n-len(seen), n)
+	}
+	if len(source.got) < 4*n*9/10 || !bytes.Contains(source.got, last) {
+		t.Errorf("%d bytes of crypto/rand made %d keys", len(source.got), n)
+	}
+}
+
+// recorder keeps what was read.
+type recorder struct {
+	r   io.Reader
+	got []byte
+}
+
+func (r *recorder) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.got = append(r.got, p[:n]...)
+	return n, err
 }

@@ -18,8 +18,9 @@ import (
 // holds poison, and no message and no frame may.
 func init() {
 	poison = func(b []byte) {
-		for i := range b {
-			b[i] = poisonByte
+		b[0] = poisonByte
+		for n := 1; n < len(b); n *= 2 { // by copies, which the race detector does not slow down
+			copy(b[n:], b[:n])
 		}
 	}
 }
