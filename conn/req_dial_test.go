@@ -251,7 +251,8 @@ func refusedWithBody(l *dialing) {
 	p.SendBytes([]byte("are you"))
 	e, resp := l.wantRefused(p)
 	body, err := io.ReadAll(resp.Body)
-	if e.Status != 401 || resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != "Basic realm=x" || err != nil || string(body) != "who are you" {
+	if e.Status != 401 || resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != "Basic realm=x" ||
+		err != nil || string(body) != "who are you" {
 		l.Errorf("%v, header %v, body %q", e, resp.Header, body)
 	}
 }
@@ -270,7 +271,8 @@ func redirected(l *dialing) {
 	o.p.SendBytes([]byte("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://two:81/c\r\nContent-Length: 0\r\n\r\n"))
 	o = l.server()
 	third := o.p.WantHead()
-	if o.addr != "two:81" || !strings.HasPrefix(third, "GET /c ") || header(third, "Authorization") != nil || header(third, "X-Kept") == nil {
+	if o.addr != "two:81" || !strings.HasPrefix(third, "GET /c ") ||
+		header(third, "Authorization") != nil || header(third, "X-Kept") == nil {
 		l.Errorf("to %s: %s", o.addr, third)
 	}
 	keys := map[string]bool{}

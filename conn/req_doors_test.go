@@ -304,7 +304,9 @@ func authenticated(t *testing.T, d door) {
 		}
 		return nil
 	}}
-	for authorization, status := range map[string]int{"": 401, "Authorization: Basic dTpx\r\n": 401, "authorization: Basic dTpw\r\n": 101} {
+	for authorization, status := range map[string]int{
+		"": 401, "Authorization: Basic dTpx\r\n": 401, "authorization: Basic dTpw\r\n": 101,
+	} {
 		nc := d.start(t, u, echoing)
 		_, r := open(t, nc, r0+authorization+"\r\n", status)
 		if status == 101 {

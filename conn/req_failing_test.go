@@ -104,7 +104,7 @@ func panicking(t *testing.T, role frame.Role, tr transport, callback string) {
 	var traced any
 	cfg := ws.Config{Trace: &ws.Trace{Panic: func(_ *ws.Conn, v any, stack []byte) { traced = v }}}
 	tr.run(t, role, setup{cfg: cfg}, func(l *link) {
-		ev := &ws.Events{Message: func(*ws.Conn, ws.MessageType, []byte) { panic("in a message") }}
+		ev := &ws.Events{Message: func(*ws.Conn, ws.MessageType, []byte) { panic("in message") }}
 		if callback == "open" {
 			ev = &ws.Events{Open: func(*ws.Conn, *handshake.Request) { panic("in open") }}
 		}
@@ -116,7 +116,7 @@ func panicking(t *testing.T, role frame.Role, tr transport, callback string) {
 		l.p.WantEOF()
 		_ = l.p.NetConn().Close()
 		var end *ws.CloseError
-		if err := result(); !errors.As(err, &end) || end.Clean() || traced != "in "+map[bool]string{true: "open", false: "a message"}[callback == "open"] {
+		if err := result(); !errors.As(err, &end) || end.Clean() || traced != "in "+callback {
 			l.Errorf("Serve = %v, traced %v", err, traced)
 		}
 	})

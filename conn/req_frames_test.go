@@ -48,8 +48,13 @@ func headerRows(q *requirements) {
 		exchange{name: "2^63", in: "82 7f 8000000000000000", rule: frame.ErrLengthOverflow},
 		exchange{name: "2^64-1", in: "82 7f ffffffffffffffff", rule: frame.ErrLengthOverflow},
 		exchange{name: "continuation", in: "01 00 k|80 7f 8000000000000005", rule: frame.ErrLengthOverflow},
-		exchange{name: "ahead of the limit", in: "82 7f 8000000000000000", rule: frame.ErrLengthOverflow, cfg: ws.Config{MaxMessageSize: 10}})
-	for _, in := range []string{"82 7e 0000", "81 7e 0005", "81 7e 007d", "81 7f 0000000000000005", "82 7f 000000000000007e", "82 7f 000000000000ffff"} {
+		exchange{
+			name: "ahead of the limit", in: "82 7f 8000000000000000", rule: frame.ErrLengthOverflow,
+			cfg: ws.Config{MaxMessageSize: 10},
+		})
+	for _, in := range []string{
+		"82 7e 0000", "81 7e 0005", "81 7e 007d", "81 7f 0000000000000005", "82 7f 000000000000007e", "82 7f 000000000000ffff",
+	} {
 		q.table("RX-5.2-07", exchange{name: in, in: in, rule: frame.ErrLengthNotMinimal})
 	}
 	q.table("RX-5.2-08", exchange{
@@ -88,7 +93,10 @@ func goldenRows(q *requirements) {
 
 func messageRows(q *requirements) {
 	q.table("RX-5.4-01",
-		exchange{name: "two", in: "01 09 k" + hexOf("fragment1") + "|80 09 k" + hexOf("fragment2"), got: []string{text("fragment1fragment2")}},
+		exchange{
+			name: "two", in: "01 09 k" + hexOf("fragment1") + "|80 09 k" + hexOf("fragment2"),
+			got: []string{text("fragment1fragment2")},
+		},
 		exchange{name: "four", in: "02 01 k 01|00 01 k 02|00 01 k 03|80 01 k 04", got: []string{binary("\x01\x02\x03\x04")}},
 		exchange{
 			name: "large", in: long(0x02, 40000) + "|" + long(0x00, 5000) + "|" + long(0x80, 20000) + "|81 01 k 61",
@@ -98,7 +106,10 @@ func messageRows(q *requirements) {
 		exchange{name: "first", in: "80", rule: frame.ErrUnexpectedContinuation},
 		exchange{name: "first, without FIN", in: "00", rule: frame.ErrUnexpectedContinuation},
 		exchange{name: "after a message", in: "81 01 k 61|80", got: []string{text("a")}, rule: frame.ErrUnexpectedContinuation},
-		exchange{name: "after a fragmented message", in: "01 01 k 61|80 01 k 62|00", got: []string{text("ab")}, rule: frame.ErrUnexpectedContinuation})
+		exchange{
+			name: "after a fragmented message", in: "01 01 k 61|80 01 k 62|00",
+			got: []string{text("ab")}, rule: frame.ErrUnexpectedContinuation,
+		})
 	q.table("RX-5.4-03",
 		exchange{name: "text in text", in: "01 01 k 61|81", rule: frame.ErrExpectedContinuation},
 		exchange{name: "binary in text", in: "01 01 k 61|02", rule: frame.ErrExpectedContinuation},

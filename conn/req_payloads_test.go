@@ -109,17 +109,24 @@ func textRows(q *requirements) {
 
 func limitRows(q *requirements) {
 	kilo := ws.Config{MaxMessageSize: 1024}
-	big := frame.ErrMessageTooBig
+	most, none := ws.Config{MaxMessageSize: 1<<63 - 1}, ws.Config{MaxMessageSize: -1}
+	big, sum := frame.ErrMessageTooBig, "02 02 k 6161|80 7f 7fffffffffffffff k"
 	q.table("LM-10.4-01",
 		exchange{name: "exactly", in: long(0x82, 1024), got: []string{binary(many(1024))}, cfg: kilo},
 		exchange{name: "one more", in: "82 7e 0401 k", rule: big, cfg: kilo},
 		exchange{name: "600 and 600", in: long(0x02, 600) + "|80 7e 0258 k", rule: big, cfg: kilo},
-		exchange{name: "each for itself", in: long(0x82, 600) + "|" + long(0x82, 600), got: []string{binary(many(600)), binary(many(600))}, cfg: kilo},
+		exchange{
+			name: "each for itself", in: long(0x82, 600) + "|" + long(0x82, 600),
+			got: []string{binary(many(600)), binary(many(600))}, cfg: kilo,
+		},
 		exchange{name: "the default", in: "82 7f 0000000000100001 k", rule: big},
-		exchange{name: "control frames do not count", in: "01 01 k 61|89 03 k 616263|80 01 k 62", got: []string{text("ab")}, back: []string{pong("abc")}, cfg: ws.Config{MaxMessageSize: 2, MaxFragments: 2}})
+		exchange{
+			name: "control frames do not count", in: "01 01 k 61|89 03 k 616263|80 01 k 62",
+			got: []string{text("ab")}, back: []string{pong("abc")}, cfg: ws.Config{MaxMessageSize: 2, MaxFragments: 2},
+		})
 	q.table("LM-10.4-02",
 		exchange{name: "2^60", in: "82 7f 1000000000000000 k", rule: big, cfg: kilo},
 		exchange{name: "2^63-1", in: "82 7f 7fffffffffffffff k", rule: big, cfg: kilo},
-		exchange{name: "a sum beyond 2^63", in: "02 02 k 6161|80 7f 7fffffffffffffff k", rule: big, cfg: ws.Config{MaxMessageSize: 1<<63 - 1}},
-		exchange{name: "a sum beyond 2^63, no limit", in: "02 02 k 6161|80 7f 7fffffffffffffff k", rule: big, cfg: ws.Config{MaxMessageSize: -1}})
+		exchange{name: "a sum beyond 2^63", in: sum, rule: big, cfg: most},
+		exchange{name: "a sum beyond 2^63, no limit", in: sum, rule: big, cfg: none})
 }

@@ -15,7 +15,8 @@ func requestRows(q *requirements) {
 	q.client("UR-3-03", "", inDial(resourceNames))
 	q.client("UR-3-04", "", inDial(func(l *dialing) { l.wantNoDial("ws://h/a#b", "ws://h#", "ws://h/#") }))
 	q.client("UR-3-05", "", inDial(func(l *dialing) {
-		l.wantNoDial("ws://", "ws:///a", "ws://:80/", "ws://h:70000/", "ws://h:0/", "ws://h:x/", "ws://h/%zz", "ws://h/?%", "ws://[::1", "ws:h", "")
+		l.wantNoDial("ws://", "ws:///a", "ws://:80/", "ws://h:70000/", "ws://h:0/", "ws://h:x/",
+			"ws://h/%zz", "ws://h/?%", "ws://[::1", "ws:h", "")
 	}))
 	q.client("UR-3-06", "", inDial(addresses))
 	q.client("UR-3-07", "", inDial(userInformation))
@@ -111,7 +112,8 @@ func ports(l *dialing) {
 // resourceNames: path, or "/", and the query.
 func resourceNames(l *dialing) {
 	for url, want := range map[string]string{
-		"ws://h": "/", "ws://h?x=1": "/?x=1", "ws://h/a/b?c&d=e": "/a/b?c&d=e", "ws://h/a%2Fb%23": "/a%2Fb%23", "ws://h/?": "/", "ws://h//a": "//a",
+		"ws://h": "/", "ws://h/?": "/", "ws://h?x=1": "/?x=1", "ws://h/a/b?c&d=e": "/a/b?c&d=e",
+		"ws://h/a%2Fb%23": "/a%2Fb%23", "ws://h//a": "//a",
 	} {
 		l.wantRequest(url, "", "GET "+want+" HTTP/1.1")
 	}

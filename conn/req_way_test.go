@@ -104,7 +104,8 @@ func tunnel(l *dialing) {
 	l.dial("ws://example.com/chat")
 	o := l.server()
 	head := o.p.WantHead()
-	if o.addr != "proxy:3128" || !strings.HasPrefix(head, "CONNECT example.com:80 HTTP/1.1\r\n") || !slices.Equal(header(head, "Host"), []string{"example.com:80"}) {
+	if o.addr != "proxy:3128" || !strings.HasPrefix(head, "CONNECT example.com:80 HTTP/1.1\r\n") ||
+		!slices.Equal(header(head, "Host"), []string{"example.com:80"}) {
 		l.Errorf("to %s: %s", o.addr, head)
 	}
 	o.p.WantNothing()
