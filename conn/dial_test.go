@@ -323,6 +323,8 @@ func TestDialBadArguments(t *testing.T) {
 		"Host as header":   {d: Dialer{Header: http.Header{"Host": {"h"}}}, say: "Host"},
 		"Host":             {d: Dialer{Host: crlf}, say: "Host"},
 		"subprotocol":      {d: Dialer{Subprotocols: []string{crlf}}, say: "subprotocol"},
+		"compression":      {d: Dialer{Config: Config{Compression: Compression{Mode: 9}}}, say: "Compression.Mode"},
+		"window":           {d: Dialer{Config: Config{Compression: Compression{Mode: CompressionTakeover, ServerWindowBits: 7}}}, say: "8 to 15"},
 		"subprotocols":     {d: Dialer{Subprotocols: []string{"a", "a"}}, say: "subprotocol"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -157,6 +157,28 @@ func TestUpgradeBadHeaders(t *testing.T) {
 	}
 }
 
+// TestUpgradeBadConfiguration is a 500 too, and tells its caller why.
+func TestUpgradeBadConfiguration(t *testing.T) {
+	for say, u := range map[string]*Upgrader{
+		"Compression.Mode": {Config: Config{Compression: Compression{Mode: 9}}},
+		"8 to 15":          {Config: Config{Compression: Compression{Mode: CompressionTakeover, ClientWindowBits: 16}}},
+		"Origins":          {Origins: []string{"example.com"}},
+		"subprotocol":      {Subprotocols: []string{"a b"}},
+	} {
+		overDoors(t, u, func(t *testing.T, e *entrance) {
+			nc := e.connect()
+			send(t, nc, opening())
+			resp, body := answer(t, nc)
+			if up := <-e.up; up.c != nil || up.err == nil || !strings.Contains(up.err.Error(), say) {
+				t.Errorf("%v, want %q", up.err, say)
+			}
+			if resp.StatusCode != 500 || strings.Contains(body, say) {
+				t.Error(resp, body)
+			}
+		})
+	}
+}
+
 // TestUpgradeCheck: the hook decides before the connection is taken over, and
 // what it says is not for everybody.
 func TestUpgradeCheck(t *testing.T) {
