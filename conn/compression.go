@@ -49,10 +49,12 @@ type Compression struct {
 	// directions, named by who compresses: 8 to 15, for 256 B to 32 KiB. A
 	// connection holds both windows between messages where there is takeover:
 	// with 15 that is 64 KiB for each connection, with the default of 12 it is 8
-	// KiB. Without takeover the default is 15, as nothing is held. A client's
-	// window can be bound by the server only if the client offers it. Chromium
-	// does; Firefox does not, and runs without compression unless
-	// ClientWindowBits is 15.
+	// KiB. Without takeover the default is 15, as nothing is held.
+	//
+	// A server can bound a client's window only if the client lets it (RFC 7692
+	// section 7.1.2.2). Chromium does. Firefox does not: it is told to compress
+	// each message by itself, so that its window costs nothing between messages
+	// either. With ClientWindowBits of 15 it keeps its takeover.
 	ServerWindowBits, ClientWindowBits int
 
 	// Fragment lets a compressed message that is longer than Config.FragmentSize

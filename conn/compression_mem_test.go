@@ -114,6 +114,7 @@ func TestHeapPerIdleCompressedConn(t *testing.T) {
 		{"15 bits", deflated(15), 2 << 15},
 		{"9 and 15 bits", &handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}, 1<<9 + 1<<15},
 		{"takeover in one direction", one, 1 << 15},
+		{"a client that can't be bound", &handshake.Deflate{ServerMaxWindowBits: 12, ClientMaxWindowBits: 15, ClientNoContextTakeover: true}, 1 << 12},
 		{"no takeover", none, 0},
 	}
 	var messages [][]byte // more than a window holds, in each direction

@@ -46,13 +46,17 @@ const pmd = "permessage-deflate"
 // handshake's table.
 var offers = []offered{
 	{"PD-7-01", "an unsupported configuration, the next offer", bounded(0, 9), pmd + ", " + pmd + "; client_max_window_bits", pmd + "; client_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 9}},
+	{"PD-7-01", "nothing valid, insisted on", bounded(0, 9), pmd + "; client_max_window_bits=16", "", handshake.Deflate{}},
 	{"PD-7.1.1-05", "unasked", nothingHeld, pmd, pmd + "; server_no_context_takeover; client_no_context_takeover", apart},
 	{"PD-7.1.1-07", "demanded unasked", nothingHeld, pmd + "; server_no_context_takeover", pmd + "; server_no_context_takeover; client_no_context_takeover", apart},
 	{"PD-7.1.2-11", "the server's bound is smaller", bounded(9, 0), pmd + "; server_max_window_bits=12", pmd + "; server_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-11", "the server's bound is larger", bounded(12, 0), pmd + "; server_max_window_bits=9", pmd + "; server_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-12", "unasked", bounded(10, 0), pmd, pmd + "; server_max_window_bits=10", handshake.Deflate{ServerMaxWindowBits: 10, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-12", "the default", everything, pmd + "; client_max_window_bits", pmd + "; server_max_window_bits=12; client_max_window_bits=12", windows(12)},
-	{"PD-7.1.2-15", "not offered, insisted on", bounded(0, 10), pmd, "", handshake.Deflate{}},
+	{"PD-7.1.2-15", "not offered, insisted on", bounded(0, 10), pmd, pmd + "; client_no_context_takeover", handshake.Deflate{ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
+	{"PD-7.1.2-15", "not offered twice, insisted on", bounded(0, 10), pmd + "; server_no_context_takeover, " + pmd, pmd + "; server_no_context_takeover; client_no_context_takeover", apart},
+	{"PD-7.1.2-15", "not offered by what is valid, insisted on", bounded(0, 10), pmd + "; client_max_window_bits=16, " + pmd, pmd + "; client_no_context_takeover", handshake.Deflate{ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
+	{"PD-7.1.2-15", "not offered to the default", everything, pmd, pmd + "; client_no_context_takeover; server_max_window_bits=12", handshake.Deflate{ClientNoContextTakeover: true, ServerMaxWindowBits: 12, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-19", "at most the hint", bounded(0, 10), pmd + "; client_max_window_bits=12", pmd + "; client_max_window_bits=10", handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 10}},
 	{"PD-7.1.2-19", "the hint is smaller", bounded(0, 10), pmd + "; client_max_window_bits=9", pmd + "; client_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 9}},
 	{"PD-7.1.3-24", "the RFC's offer, a larger server", bounded(12, 12), pmd + "; client_max_window_bits; server_max_window_bits=10, " + pmd + "; client_max_window_bits", pmd + "; server_max_window_bits=10; client_max_window_bits=12", handshake.Deflate{ServerMaxWindowBits: 10, ClientMaxWindowBits: 12}},
@@ -151,11 +155,17 @@ func keepsNoTakeover(t *testing.T, d door) {
 	leave(p)
 }
 
-// wantsNoTakeover: what a client has agreed not to refer to is not there.
+// wantsNoTakeover: what a client has agreed not to refer to is not there, the
+// one included that could not be bound.
 func wantsNoTakeover(t *testing.T, d door) {
+	const one = pmd + "; client_no_context_takeover"
 	const both = pmd + "; server_no_context_takeover; client_no_context_takeover"
-	for z, offer := range map[ws.Compression]string{nothingHeld: pmd, bounded(0, 0): both} {
-		p, _ := upgraded(t, d, z, offer, both)
+	for _, o := range []offered{
+		{server: nothingHeld, offer: pmd, answer: both},
+		{server: bounded(0, 0), offer: both, answer: both},
+		{server: bounded(0, 10), offer: pmd, answer: one},
+	} {
+		p, _ := upgraded(t, d, o.server, o.offer, o.answer)
 		p.SendBytes(wire(frame.Server, hello+"|"+again))
 		if payload, _ := wantWire(t, p, frame.Text); alone(t, payload) != "Hello" {
 			t.Errorf("echo %x", payload)

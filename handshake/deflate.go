@@ -38,10 +38,11 @@ type DeflatePolicy struct {
 	ServerNoContextTakeover bool // keep no window between messages to the client
 	ClientNoContextTakeover bool // have the client keep none between its messages
 	ServerMaxWindowBits     int  // 8 to 15; 0 means 15: no bound but the client's
-	// ClientMaxWindowBits bounds the client's window: 8 to 15; 0 means 15. An
-	// offer whose client cannot be bound, since it does not say
-	// client_max_window_bits, is declined if this is below 15: many browsers
-	// then run without compression.
+	// ClientMaxWindowBits bounds the client's window: 8 to 15; 0 means 15. Only
+	// an offer that says client_max_window_bits lets it be bound (RFC 7692
+	// section 7.1.2.2). If this is below 15, such an offer is preferred, and
+	// where there is none the client is told to keep no window between its
+	// messages, as by ClientNoContextTakeover; within one it may use 15 bits.
 	ClientMaxWindowBits int
 }
 
@@ -132,11 +133,25 @@ func orMax(bits int) int {
 	return bits
 }
 
-// negotiate answers the first offer of permessage-deflate that can be accepted:
-// several elements are alternatives in order of preference (RFC 7692 section 5).
-// Other extensions are ignored. It returns the agreed parameters and those of
-// the answer, or nil if no offer will do.
+// negotiate answers the first offer of permessage-deflate that lets the client's
+// window be bound as p wants it, else the first one that is valid: several
+// elements are alternatives in order of preference (RFC 7692 section 5). Other
+// extensions are ignored. It returns the agreed parameters and those of the
+// answer, or nil if no offer will do.
 func (p *DeflatePolicy) negotiate(offers []Extension) (agreed *Deflate, answer deflateParams) {
+	if agreed, answer = p.first(offers); agreed != nil {
+		return agreed, answer
+	}
+	// The bound limits what is held between messages, and for a client without
+	// takeover nothing is. That may be demanded of any client, whether or not it
+	// offered to do without: section 7.1.1.2.
+	alone := *p
+	alone.ClientNoContextTakeover, alone.ClientMaxWindowBits = true, 0
+	return alone.first(offers)
+}
+
+// first answers the first offer that p can accept without a change.
+func (p *DeflatePolicy) first(offers []Extension) (agreed *Deflate, answer deflateParams) {
 	for _, e := range offers {
 		if e.Name != extDeflate {
 			continue

@@ -12,8 +12,8 @@ import (
 // extension's name and no parameters; what was agreed shows at the server.
 func TestCompression(t *testing.T) {
 	const on, off = ws.CompressionTakeover, ws.CompressionNoTakeover
-	// Firefox does not offer client_max_window_bits: a server that wants to
-	// bound the client's window has to decline (RFC 7692 section 7.1.2.2).
+	// Firefox does not offer client_max_window_bits, so a server can't bound its
+	// window (RFC 7692 section 7.1.2.2), and has it do without takeover instead.
 	declined := handshake.Deflate{}
 	tests := []struct {
 		name string
@@ -21,14 +21,14 @@ func TestCompression(t *testing.T) {
 		want handshake.Deflate
 	}{
 		{"off", zip(ws.CompressionOff, 0, 0), declined},
-		{"takeover", zip(on, 0, 0), declined},
-		{"takeover 9,9", zip(on, 9, 9), declined},
+		{"takeover", zip(on, 0, 0), unbound(12)},
+		{"takeover 9,9", zip(on, 9, 9), unbound(9)},
 		{"takeover 8,15", zip(on, 8, 15), takeover(8)},
 		{"takeover 9,15", zip(on, 9, 15), takeover(9)},
 		{"takeover 12,15", zip(on, 12, 15), takeover(12)},
 		{"takeover 15,15", zip(on, 15, 15), takeover(15)},
 		{"no takeover", zip(off, 0, 0), none(15)},
-		{"no takeover 9,9", zip(off, 9, 9), declined},
+		{"no takeover 9,9", zip(off, 9, 9), none(9)},
 		{"no takeover 9,15", zip(off, 9, 15), none(9)},
 		{"every message", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Level, c.Compression.Threshold = 9, -1 }), takeover(12)},
 		{"fragments", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Fragment, c.FragmentSize = true, 1000 }), takeover(12)},
@@ -39,10 +39,15 @@ func TestCompression(t *testing.T) {
 	t.Run("over TLS", func(t *testing.T) { exchange(t, serve(t, "wss", zip(on, 12, 15)), takeover(12)) })
 }
 
-// takeover and none are what is agreed with windows of the given bits for the
-// server, and of 15 for the client.
+// takeover, unbound and none are what is agreed with windows of the given bits
+// for the server, and of 15 for the client: both sides keep theirs between
+// messages, only the server, neither.
 func takeover(bits int) handshake.Deflate {
 	return handshake.Deflate{ServerMaxWindowBits: bits, ClientMaxWindowBits: 15}
+}
+
+func unbound(bits int) handshake.Deflate {
+	return handshake.Deflate{ServerMaxWindowBits: bits, ClientMaxWindowBits: 15, ClientNoContextTakeover: true}
 }
 
 func none(bits int) handshake.Deflate {
