@@ -300,7 +300,7 @@ func (c *Conn) end(closeStream func(stream)) {
 	inRaw := c.cl.inRaw
 	c.mu.Unlock()
 	if inRaw {
-		c.raw.shutdown()
+		shutdown(c.stream)
 		return
 	}
 	closeStream(c.stream)

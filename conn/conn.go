@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -79,13 +80,13 @@ func (s State) String() string {
 // same time as the reader. See the package documentation for the table of
 // what may run beside what.
 type Conn struct {
-	stream stream   // the transport as everybody below sees it
-	raw    *rawConn // the same as a descriptor, where that is possible; else nil
+	stream stream          // the transport as everybody below sees it
+	raw    syscall.RawConn // the same as a descriptor, where that is possible; else nil
 	cfg    *Config
 	role   frame.Role
 
 	rd   readHalf
-	keep keepalive
+	keep *keepalive // nil while off
 
 	limit atomic.Int64 // MaxMessageSize, read by the reader before each header
 	life  atomic.Uint32
@@ -127,11 +128,12 @@ func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config)
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
 	if c.raw == nil {
+		c.rd.first = new([firstBytes]byte)
 		c.wr.timer = newWriteTimer(c)
 	}
 	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
-	c.keep.start(c)
+	c.startKeepalive()
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 // has sent meanwhile may lie unread in the socket, and it is not the peer's
 // fault.
 type keepalive struct {
-	timer *time.Timer // nil while off
+	timer *time.Timer
 
 	lastByte    atomic.Int64 // when the peer's last byte came; all times are of now()
 	lastMessage atomic.Int64 // when a message last passed, either way, or the program came to read
@@ -23,13 +23,15 @@ type keepalive struct {
 	pinged int64 // when the last keepalive ping left; the timer's alone
 }
 
-func (k *keepalive) start(c *Conn) {
+// startKeepalive sets c.keep, unless both are off.
+func (c *Conn) startKeepalive() {
 	if c.cfg.keepAlive() == 0 && c.cfg.idleTimeout() == 0 {
 		return
 	}
-	t := now()
+	k, t := new(keepalive), now()
 	k.lastByte.Store(t)
 	k.lastMessage.Store(t)
+	c.keep = k
 	// The timer's function needs k.timer, which it can't see before it is set.
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,14 +49,14 @@ func (c *Conn) firstCheck() time.Duration {
 
 // stop ends the checks.
 func (k *keepalive) stop() {
-	if k.timer != nil {
+	if k != nil {
 		k.timer.Stop()
 	}
 }
 
 // alive records that a byte of the peer has come.
 func (k *keepalive) alive() {
-	if k.timer != nil {
+	if k != nil {
 		k.lastByte.Store(now())
 	}
 }
@@ -62,20 +64,20 @@ func (k *keepalive) alive() {
 // message records that a message passed, or that the program comes to read:
 // the time that it spent elsewhere is not the peer's.
 func (k *keepalive) message() {
-	if k.timer != nil {
+	if k != nil {
 		k.lastMessage.Store(now())
 	}
 }
 
 // wait and waited enclose a reader's wait for bytes.
 func (k *keepalive) wait() {
-	if k.timer != nil {
+	if k != nil {
 		k.waitSince.Store(now())
 	}
 }
 
 func (k *keepalive) waited() {
-	if k.timer != nil {
+	if k != nil {
 		k.waitSince.Store(0)
 	}
 }
@@ -120,7 +122,7 @@ func (c *Conn) idleLeft(t int64, d time.Duration) time.Duration {
 // keepLeft pings a peer that has been silent for d, and returns when to look
 // again; 0 or less where the peer has not answered.
 func (c *Conn) keepLeft(t int64, d time.Duration) time.Duration {
-	k := &c.keep
+	k := c.keep
 	last := k.lastByte.Load()
 	if k.pinged <= last { // nothing is asked
 		if left := d - time.Duration(t-last); left > 0 {

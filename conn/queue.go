@@ -43,8 +43,8 @@ type writeHalf struct {
 	turn     *MessageWriter // the message that has the turn
 	turnWait *entry         // its wait for the wire
 
-	err   error // the first error of the transport's write side
-	watch watch
+	err   *CloseError // the first error of the transport's write side
+	watch watchRef
 	timer *writeTimer // of a transport that is no socket; else nil
 }
 

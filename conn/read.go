@@ -19,23 +19,27 @@ type readHalf struct {
 	taken   atomic.Uint32 // a reader
 	calling atomic.Bool   // a callback of Serve runs
 
+	typ      MessageType // of the message at work
+	zipped   bool        // it is compressed
+	pooled   bool        // msg is of the pool: Serve's, Read's
+	answered bool        // a pong was queued that should leave before the next message is delivered
+
 	dec      frame.Decoder
-	buf      []byte // pooled; nil while nothing is unread
-	pos, end int    // the bytes of buf that are unread
-	first    [16]byte
+	buf      []byte            // pooled; nil while nothing is unread
+	pos, end int               // the bytes of buf that are unread
+	first    *[firstBytes]byte // of a transport that is no socket: what is read before a buffer is taken
 
 	msg       []byte // the message being put together, after base bytes of the caller's
 	base      int
-	typ       MessageType
 	data      []byte // the message that advance has completed; in buf or in msg
-	zipped    bool   // the message is compressed
-	announced int64  // its payload, as far as its frames have said
-	pooled    bool   // msg is of the pool: Serve's
-	answered  bool   // a pong was queued that should leave before the next message is delivered
+	announced int64  // the payload of the message, as far as its frames have said
 
 	open  *MessageReader // the message that is being read in pieces
-	watch watch
+	watch watchRef
 }
+
+// firstBytes is enough for a small message's frame header.
+const firstBytes = 16
 
 // reader says who has the read half.
 type reader uint32
@@ -474,7 +478,7 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 	switch {
 	case c.raw != nil:
 		var buf []byte
-		buf, n, err = c.raw.read(p)
+		buf, n, err = rawRead(c.raw, p)
 		if p == nil {
 			c.rd.buf, c.rd.end = buf, n
 		}

@@ -77,7 +77,7 @@ func (c *Conn) enterRaw(f func(fd uintptr) bool) error {
 	c.cl.inRaw = true
 	c.mu.Unlock()
 	c.keep.wait()
-	err := c.raw.rc.Read(f)
+	err := c.raw.Read(f)
 	c.keep.waited()
 	c.mu.Lock()
 	c.cl.inRaw = false

@@ -25,7 +25,7 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 	if b.vec != nil {
 		return c.transmitWait(ctx, p, b.vec)
 	}
-	n, err := c.raw.try(p) // one system call, as a rule
+	n, err := rawTry(c.raw, p) // one system call, as a rule
 	if err != nil || n == len(p) {
 		return n, err
 	}

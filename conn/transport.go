@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,7 +21,7 @@ type stream interface {
 var aLongTimeAgo = time.Unix(1, 0)
 
 // newStream fits rwc to what Conn needs of a transport.
-func newStream(rwc io.ReadWriteCloser) (stream, *rawConn) {
+func newStream(rwc io.ReadWriteCloser) (stream, syscall.RawConn) {
 	if s, ok := rwc.(stream); ok {
 		return s, newRawConn(rwc)
 	}

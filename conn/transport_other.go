@@ -2,15 +2,20 @@
 
 package conn
 
-import "io"
+import (
+	"io"
+	"syscall"
+)
 
-// rawConn is not to be had on this system: reads and writes go through
-// net.Conn.
-type rawConn struct{}
+// On this system reads and writes go through net.Conn: no syscall.RawConn is
+// used, and what needs one is never called.
 
-func newRawConn(io.ReadWriteCloser) *rawConn { return nil }
+func newRawConn(io.ReadWriteCloser) syscall.RawConn { return nil }
 
-func (*rawConn) read([]byte) (buf []byte, n int, err error) { panic("unreachable: no rawConn is made") }
-func (*rawConn) try([]byte) (n int, err error)              { panic("unreachable: no rawConn is made") }
-func (*rawConn) shutdown()                                  { panic("unreachable: no rawConn is made") }
-func (*rawConn) serve(func(fd uintptr) bool) error          { panic("unreachable: no rawConn is made") }
+func rawRead(syscall.RawConn, []byte) (buf []byte, n int, err error) {
+	panic("unreachable: there is no RawConn")
+}
+
+func rawTry(syscall.RawConn, []byte) (int, error) { panic("unreachable: there is no RawConn") }
+
+func shutdown(stream) { panic("unreachable: there is no RawConn") }

@@ -6,112 +6,105 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
-// rawConn reads and writes a socket's descriptor without blocking, inside the
-// functions that syscall.RawConn calls. It is what lets a connection wait for
-// bytes without holding a buffer for them, answer without parking a
-// goroutine, and write in one system call. The descriptor's number is never
-// stored.
-//
-// The read fields belong to the reader, the write fields to the owner of the
-// wire.
-type rawConn struct {
-	nc net.Conn
-	rc syscall.RawConn
-
-	readFn  func(fd uintptr) bool // stored: a closure per call would be garbage
-	readDst []byte                // where to read; nil takes a pooled buffer once there are bytes
-	readN   int
-	readErr error
-
-	writeFn  func(fd uintptr) bool
-	writeSrc []byte
-	writeN   int
-	writeErr error
-}
+// A transport's syscall.RawConn reads and writes its descriptor without
+// blocking, inside the functions that RawConn calls. It is what lets a
+// connection wait for bytes without holding a buffer for them, answer without
+// parking a goroutine, and write in one system call. The descriptor's number is
+// never stored.
 
 // newRawConn returns nil unless rwc is exactly one of package net's stream
 // sockets: a wrapper that embeds one has its SyscallConn too, and a Read of its
 // own that must not be gone round.
-func newRawConn(rwc io.ReadWriteCloser) *rawConn {
-	var r *rawConn
-	var err error
+func newRawConn(rwc io.ReadWriteCloser) syscall.RawConn {
 	switch nc := rwc.(type) {
 	case *net.TCPConn:
-		r = &rawConn{nc: nc}
-		r.rc, err = nc.SyscallConn()
+		if rc, err := nc.SyscallConn(); err == nil {
+			return rc
+		}
 	case *net.UnixConn:
 		if nc.LocalAddr().Network() != "unix" {
 			return nil // a datagram or packet socket is no stream
 		}
-		r = &rawConn{nc: nc}
-		r.rc, err = nc.SyscallConn()
-	default:
-		return nil
+		if rc, err := nc.SyscallConn(); err == nil {
+			return rc
+		}
 	}
-	if err != nil {
-		return nil // closed already: the first read will say so
-	}
-	r.readFn = r.readReady
-	r.writeFn = r.writeOnce
-	return r
+	return nil
 }
 
-// read waits for bytes and reads once. With dst nil the bytes are in a pooled
-// buffer, which is returned; no buffer is held during the wait.
-func (r *rawConn) read(dst []byte) (buf []byte, n int, err error) {
-	r.readDst = dst
-	err = r.rc.Read(r.readFn)
-	buf, n = r.readDst, r.readN
+// rawOp is one call into a RawConn. Its function is stored with it, since a
+// closure for each call would be garbage.
+type rawOp struct {
+	fn  func(fd uintptr) bool
+	buf []byte
+	n   int
+	err error
+}
+
+var (
+	rawReads  = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.read; return op }}
+	rawWrites = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.write; return op }}
+)
+
+// do runs the operation and gives it back to its pool.
+func (op *rawOp) do(call func(func(fd uintptr) bool) error, pool *sync.Pool) (buf []byte, n int, err error) {
+	err = call(op.fn)
+	buf, n = op.buf, op.n
 	if err == nil {
-		err = r.readErr
+		err = op.err
 	}
-	r.readDst, r.readN, r.readErr = nil, 0, nil
+	op.buf, op.n, op.err = nil, 0, nil
+	pool.Put(op)
 	return buf, n, err
 }
 
-// readReady is the function inside RawConn.Read: false waits for readability.
-func (r *rawConn) readReady(fd uintptr) bool {
-	r.readN, r.readErr = 0, nil
-	if r.readDst != nil {
-		r.readN, r.readErr = readFD(fd, r.readDst)
-		return r.readErr != errWouldBlock
+// rawRead waits for bytes and reads once. With dst nil the bytes are in a
+// pooled buffer, which is returned; no buffer is held during the wait.
+func rawRead(rc syscall.RawConn, dst []byte) (buf []byte, n int, err error) {
+	op := rawReads.Get().(*rawOp)
+	op.buf = dst
+	return op.do(rc.Read, &rawReads)
+}
+
+// read is the function inside RawConn.Read: false waits for readability.
+func (op *rawOp) read(fd uintptr) bool {
+	if op.buf != nil {
+		op.n, op.err = readFD(fd, op.buf)
+		return op.err != errWouldBlock
 	}
 	buf := getReadBuffer()
-	n, err := readFD(fd, buf)
-	if n == 0 {
+	op.n, op.err = readFD(fd, buf)
+	if op.n == 0 {
 		putReadBuffer(buf)
-		r.readErr = err
-		return err != errWouldBlock
+		return op.err != errWouldBlock
 	}
-	r.readDst, r.readN = buf, n
+	op.buf = buf
 	return true
 }
 
-// try writes as much of p as the socket takes at once.
-func (r *rawConn) try(p []byte) (n int, err error) {
-	r.writeSrc = p
-	err = r.rc.Write(r.writeFn)
-	n = r.writeN
-	if err == nil {
-		err = r.writeErr
-	}
-	r.writeSrc, r.writeN, r.writeErr = nil, 0, nil
+// rawTry writes as much of p as the socket takes at once.
+func rawTry(rc syscall.RawConn, p []byte) (n int, err error) {
+	op := rawWrites.Get().(*rawOp)
+	op.buf = p
+	_, n, err = op.do(rc.Write, &rawWrites)
 	return n, err
 }
 
-// writeOnce is the function inside RawConn.Write; it never waits.
-func (r *rawConn) writeOnce(fd uintptr) bool {
-	r.writeN, r.writeErr = writeFD(fd, r.writeSrc)
+// write is the function inside RawConn.Write; it never waits.
+func (op *rawOp) write(fd uintptr) bool {
+	op.n, op.err = writeFD(fd, op.buf)
 	return true
 }
 
-// shutdown ends both directions without closing the descriptor: whoever waits
-// inside a RawConn function wakes up, and closes it when it has left.
-func (r *rawConn) shutdown() {
-	if h, ok := r.nc.(interface {
+// shutdown ends both directions of a socket without closing the descriptor:
+// whoever waits inside a RawConn function wakes up, and closes it when it has
+// left.
+func shutdown(s stream) {
+	if h, ok := s.(interface {
 		CloseRead() error
 		CloseWrite() error
 	}); ok {

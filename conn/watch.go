@@ -21,6 +21,44 @@ type watch struct {
 	fired atomic.Bool
 }
 
+// watchRef is a watch that is made when a context first needs it.
+type watchRef struct{ p atomic.Pointer[watch] }
+
+func (r *watchRef) arm(ctx context.Context, d deadline) error {
+	if ctx.Done() == nil {
+		return nil
+	}
+	if r.p.Load() == nil {
+		r.p.Store(new(watch))
+	}
+	return r.p.Load().arm(ctx, d)
+}
+
+func (r *watchRef) disarm(d deadline) {
+	if w := r.p.Load(); w != nil {
+		w.disarm(d)
+	}
+}
+
+func (r *watchRef) interrupted() bool {
+	w := r.p.Load()
+	return w != nil && w.fired.Load()
+}
+
+func (r *watchRef) postpone(d deadline, t time.Time) {
+	if w := r.p.Load(); w != nil {
+		w.postpone(d, t)
+	} else {
+		d.set(t)
+	}
+}
+
+func (r *watchRef) release() {
+	if w := r.p.Load(); w != nil {
+		w.release()
+	}
+}
+
 // A deadline is one of the transport's two. Its types hold one pointer, so
 // that passing one costs no allocation.
 type deadline interface{ set(t time.Time) }
@@ -101,9 +139,6 @@ func (w *watch) postpone(d deadline, t time.Time) {
 		d.set(t)
 	}
 }
-
-// interrupted reports whether the armed call's context has ended.
-func (w *watch) interrupted() bool { return w.fired.Load() }
 
 // release forgets the registration, at the end of the connection.
 func (w *watch) release() {

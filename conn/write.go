@@ -348,7 +348,7 @@ func (c *Conn) flushSoon() {
 	c.gather()
 	p := w.batch.buf
 	c.mu.Unlock()
-	n, err := c.raw.try(p)
+	n, err := rawTry(c.raw, p)
 	if err != nil {
 		c.writeFailed(err)
 		c.mu.Lock()
