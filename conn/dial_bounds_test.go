@@ -119,6 +119,7 @@ func TestDialContextAfter(t *testing.T) {
 func TestDialContextEndsWithResponse(t *testing.T) {
 	for name, s := range map[string]script{
 		"accepted": accept(nil),
+		"proxy":    respond("HTTP/1.1 200 OK\r\n\r\n"),
 		"refused": func(nc net.Conn) {
 			respond("HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n")(nc)
 			silent(nc)
@@ -133,9 +134,12 @@ func TestDialContextEndsWithResponse(t *testing.T) {
 					nc, err := serve(ctx, network, addr)
 					return cancelling(nc, cancel, "read"), err
 				}}
+				if name == "proxy" {
+					d.Proxy = func(*url.URL) (*url.URL, error) { return url.Parse("http://proxy") }
+				}
 				start := time.Now()
 				c, _, err := d.Dial(ctx, "ws://h")
-				if c != nil || err == nil || name == "accepted" && !errors.Is(err, context.Canceled) {
+				if c != nil || err == nil || name != "refused" && !errors.Is(err, context.Canceled) {
 					t.Fatal(c, err)
 				}
 				if d := time.Since(start); d > 0 {

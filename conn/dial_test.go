@@ -226,7 +226,7 @@ func TestDialUnixSocket(t *testing.T) {
 	srv := &http.Server{Handler: (&Upgrader{}).Handler(echo)}
 	go srv.Serve(ln)
 	defer srv.Close()
-	d := &Dialer{NetDial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	d := &Dialer{Proxy: NoProxy, NetDial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}
 	c, _, err := d.Dial(within(t), "ws://service.invalid/")
@@ -390,6 +390,13 @@ func TestDialJar(t *testing.T) {
 	if d.Header.Get("Cookie") != "own=1" {
 		t.Error("the caller's Header was changed")
 	}
+	d.Header = nil
+	d.NetDial, _ = scripted(t, accept(see))
+	c, _, err := d.Dial(within(t), "ws://example.com/")
+	if err != nil || sent[3] != "c=3" || d.Header != nil {
+		t.Errorf("%v, sent %q without a Header, which is now %v", err, sent, d.Header)
+	}
+	defer c.CloseNow()
 	if got := jar.Cookies(httpURL(&url.URL{Scheme: "wss", Host: "example.com"})); len(got) != 2 {
 		t.Errorf("a wss URL gets %v", got)
 	}

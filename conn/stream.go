@@ -58,11 +58,7 @@ func (s *streamConn) next(ctx context.Context) error {
 	if s.msg != nil && s.msg.ctx == ctx {
 		return nil
 	}
-	if s.msg != nil && s.msg.ctx.Err() == nil {
-		s.msg.ctx = ctx
-		return nil
-	}
-	t, m, err := s.c.NextReader(ctx)
+	t, m, err := s.c.NextReader(ctx) // the same message again, where the former context ended in it
 	if err != nil {
 		return err
 	}

@@ -373,6 +373,7 @@ func TestUpgradeRefusalIsRead(t *testing.T) {
 	}{
 		"frames behind":   {opening("Origin: https://evil.example") + strings.Repeat("\x81\x82\x00\x00\x00\x00hi", 100), 403},
 		"many frames":     {opening("Origin: https://evil.example") + strings.Repeat("\x81\x82\x00\x00\x00\x00hi", 5000), 403},
+		"HTTP/1.0":        {strings.Replace(opening(), "HTTP/1.1", "HTTP/1.0", 1), 426},
 		"no upgrade":      {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 426},
 		"no HTTP":         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500), 400},
 		"too large":       {opening("X-Large: "+strings.Repeat("x", 100_000)) + "more", 431},
@@ -390,6 +391,9 @@ func TestUpgradeRefusalIsRead(t *testing.T) {
 				resp, body := answer(t, nc)
 				if resp.StatusCode != tt.status || !strings.HasPrefix(body, fmt.Sprint(tt.status)) {
 					t.Error(resp, body)
+				}
+				if tt.status == 426 && (resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Sec-WebSocket-Version") != "13") {
+					t.Error(resp.Header)
 				}
 				var refused *handshake.Error
 				if up := <-e.up; !errors.As(up.err, &refused) || refused.Status != tt.status {

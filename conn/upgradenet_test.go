@@ -104,6 +104,19 @@ func TestUpgradeNetEnds(t *testing.T) {
 	}
 }
 
+// TestUpgradeNetNoHalfClose: a refusal is sent and the connection closed also
+// where it can't be half-closed.
+func TestUpgradeNetNoHalfClose(t *testing.T) {
+	a, b := wstest.Pipe(1 << 10)
+	c, _, err := (&Upgrader{}).UpgradeNet(within(t), struct{ net.Conn }{a}, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
+	if c != nil || !isErr[*handshake.Error](err) {
+		t.Fatal(c, err)
+	}
+	if resp, _ := answer(t, b); resp.StatusCode != 426 || !resp.Close {
+		t.Error(resp)
+	}
+}
+
 // TestUpgradeNetSlow: a client that is slow and in time is served, and none of
 // the handshake's bounds is left behind.
 func TestUpgradeNetSlow(t *testing.T) {
