@@ -123,6 +123,34 @@ func TestNewOverNetPipe(t *testing.T) {
 	wantEcho(t, c)
 }
 
+// TestFlushWritesNothing where everything is out when its turn comes: an empty
+// Write would wait for a reader here.
+func TestFlushWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		defer b.Close()
+		c := New(a, frame.Server, Negotiated{}, Config{})
+		defer c.CloseNow()
+		go c.Write(bg, Text, []byte("hi"))
+		synctest.Wait() // it has the wire
+		flushed := make(chan error, 1)
+		go func() { flushed <- c.Flush(bg) }()
+		synctest.Wait()
+		if _, err := io.ReadFull(b, make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			if err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatal("Flush waits")
+		}
+	})
+}
+
 // unixPair returns the two ends of a connection over a Unix socket of this
 // kind.
 func unixPair(t *testing.T, network string) (a, b net.Conn) {

@@ -18,6 +18,9 @@ var errInterrupted = errors.New("interrupted")
 // error is errInterrupted, or final.
 func (c *Conn) transmit(ctx context.Context) (int, error) {
 	b := &c.wr.batch
+	if b.rest() == 0 { // a Flush that came too late: an empty Write would wait on a net.Pipe, and be a record of TLS
+		return 0, nil
+	}
 	p := b.buf[min(b.off, len(b.buf)):]
 	if c.raw == nil {
 		return c.transmitStream(p)
