@@ -10,17 +10,30 @@ import (
 // keepalive is Config.KeepAlive and Config.IdleTimeout: one timer and no
 // goroutine. Nothing is recorded while both are off.
 //
-// Both clocks run only while someone waits for the peer's bytes: what the peer
-// has sent meanwhile may lie unread in the socket, and it is not the peer's
-// fault.
+// PongTimeout and IdleTimeout are measured by a clock that runs only while
+// someone waits for the peer's bytes, in one long read or in many short ones:
+// what the peer has sent meanwhile may lie unread in the socket, and that is not
+// the peer's fault.
 type keepalive struct {
 	timer *time.Timer
 
-	lastByte    atomic.Int64 // when the peer's last byte came; all times are of now()
-	lastMessage atomic.Int64 // when a message last passed, either way, or the program came to read
-	waitSince   atomic.Int64 // since when someone waits for bytes; 0: nobody does
+	lastByte  atomic.Int64 // when the peer's last byte came, by now()
+	waitTotal atomic.Int64 // how long someone has waited for bytes, until the last wait ended
+	waitSince atomic.Int64 // since when someone waits, by now(); 0: nobody does
+	idleSince atomic.Int64 // when a message last passed, either way, by the clock of waiting
 
-	pinged int64 // when the last keepalive ping left; the timer's alone
+	// The timer's alone.
+	pinged      int64 // when the last keepalive ping left, by now()
+	pingedClock int64 // and by the clock of waiting
+}
+
+// clock is the clock of waiting at t.
+func (k *keepalive) clock(t int64) int64 {
+	total := k.waitTotal.Load()
+	if since := k.waitSince.Load(); since != 0 {
+		total += t - since
+	}
+	return total
 }
 
 // startKeepalive sets c.keep, unless both are off.
@@ -28,9 +41,8 @@ func (c *Conn) startKeepalive() {
 	if c.cfg.keepAlive() == 0 && c.cfg.idleTimeout() == 0 {
 		return
 	}
-	k, t := new(keepalive), now()
-	k.lastByte.Store(t)
-	k.lastMessage.Store(t)
+	k := new(keepalive)
+	k.lastByte.Store(now())
 	c.keep = k
 	// The timer's function needs k.timer, which it can't see before it is set.
 	c.mu.Lock()
@@ -61,11 +73,10 @@ func (k *keepalive) alive() {
 	}
 }
 
-// message records that a message passed, or that the program comes to read:
-// the time that it spent elsewhere is not the peer's.
+// message records that a message passed.
 func (k *keepalive) message() {
 	if k != nil {
-		k.lastMessage.Store(now())
+		k.idleSince.Store(k.clock(now()))
 	}
 }
 
@@ -78,7 +89,9 @@ func (k *keepalive) wait() {
 
 func (k *keepalive) waited() {
 	if k != nil {
-		k.waitSince.Store(0)
+		if since := k.waitSince.Swap(0); since != 0 {
+			k.waitTotal.Add(now() - since)
+		}
 	}
 }
 
@@ -113,10 +126,18 @@ func (c *Conn) checkAlive() {
 
 // idleLeft is how long the connection may stay idle still.
 func (c *Conn) idleLeft(t int64, d time.Duration) time.Duration {
-	if c.keep.waitSince.Load() == 0 {
+	return c.keep.left(t, d, c.keep.idleSince.Load())
+}
+
+// left is what is left of d, which began at start by the clock of waiting; 0 or
+// less where it is over. While nobody waits the clock stands, and it is time
+// enough to look again after d.
+func (k *keepalive) left(t int64, d time.Duration, start int64) time.Duration {
+	left := d - time.Duration(k.clock(t)-start)
+	if left > 0 && k.waitSince.Load() == 0 {
 		return d
 	}
-	return d - time.Duration(t-c.keep.lastMessage.Load())
+	return left
 }
 
 // keepLeft pings a peer that has been silent for d, and returns when to look
@@ -128,24 +149,23 @@ func (c *Conn) keepLeft(t int64, d time.Duration) time.Duration {
 		if left := d - time.Duration(t-last); left > 0 {
 			return left
 		}
-		k.pinged = t
-		c.sendKeepAlive()
-		if c.cfg.pongTimeout() == 0 {
-			return d
-		}
-		return c.cfg.pongTimeout()
+		return c.keepPing(t, d)
 	}
-	timeout := c.cfg.pongTimeout()
-	waiting := k.waitSince.Load()
-	switch {
-	case timeout == 0: // ping again, for ever
-		k.pinged = t
-		c.sendKeepAlive()
-		return d
-	case waiting == 0:
+	if timeout := c.cfg.pongTimeout(); timeout > 0 {
+		return k.left(t, timeout, k.pingedClock)
+	}
+	return c.keepPing(t, d) // and again, for ever
+}
+
+// keepPing sends a keepalive ping and returns when to look again.
+func (c *Conn) keepPing(t int64, d time.Duration) time.Duration {
+	k := c.keep
+	k.pinged, k.pingedClock = t, k.clock(t)
+	c.sendKeepAlive()
+	if timeout := c.cfg.pongTimeout(); timeout > 0 {
 		return timeout
 	}
-	return timeout - time.Duration(t-max(k.pinged, waiting))
+	return d
 }
 
 // sendKeepAlive sends an empty Ping: any byte from the peer is its answer.

@@ -176,7 +176,6 @@ func (c *Conn) beginRead(ctx context.Context, who reader) error {
 	}
 	switch c.lifecycle() {
 	case frame.Open:
-		c.keep.message()
 		return nil
 	case frame.CloseSent:
 		// Close has been called and nobody reads: it does, to the end.
@@ -346,6 +345,7 @@ func (c *Conn) collect(ev frame.Event, limit int64) (complete bool, err error) {
 
 // begin notes the beginning of a frame, and of a message if it is the first.
 func (c *Conn) begin(ev frame.Event, limit int64) error {
+	c.keep.message()
 	r := &c.rd
 	if ev.Opcode != frame.Continuation {
 		r.typ, r.zipped, r.announced = MessageType(ev.Opcode), ev.Compressed, 0

@@ -97,7 +97,6 @@ func (s *server) open(req *handshake.Request) {
 	if s.ev.Open != nil {
 		s.call(func() { s.ev.Open(s.c, req) })
 	}
-	s.c.keep.message() // from here on the peer's silence counts
 }
 
 // finish is the end of a run: that of its context, or of the connection, which
