@@ -49,7 +49,7 @@ browser: ## run the end-to-end tests in headless Chromium
 
 ##: to run it against others
 
-.PHONY: autobahn autobahn-summary interop zlib bench-peers
+.PHONY: autobahn autobahn-summary interop zlib bench-peers firefox modules
 autobahn: ## the Autobahn test suite against the testees, both roles, all 517 cases
 	go run ./autobahn/cmd/genuine
 
@@ -63,7 +63,14 @@ zlib: ## the deflate codec against zlib, through cgo
 	cd conn/internal/deflate/zlibtest && go vet ./... && go test ./...
 
 bench-peers: ## the same work on rival libraries, side by side; writes docs/benchmarks.md
-	cd bench/peers && go run . -out ../../docs
+	cd bench/peers && go run . -doc ../../docs $(PEERS)
+
+firefox: ## Firefox against the server, compression and ends; needs firefox-esr
+	cd autobahn/browsers && go vet ./... && go test -count=1 ./...
+
+modules: ## vet the modules that make check does not reach
+	for m in autobahn/peers autobahn/interop autobahn/browsers bench/peers examples/demo/e2e; do \
+		(cd $$m && go vet ./...) || exit 1; done
 
 ##: to check a change
 
