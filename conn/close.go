@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -254,7 +255,12 @@ func (c *Conn) readToEnd() {
 		if err == nil {
 			err = c.fill(context.Background())
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) && !c.over(err):
+			// Set through NetConn. From here on CloseTimeout alone counts.
+			_ = c.stream.SetReadDeadline(time.Time{})
+		default:
 			c.finish()
 			return
 		}
@@ -276,6 +282,7 @@ func (c *Conn) finish() {
 // or the timer cuts it short.
 func (c *Conn) drain() {
 	c.rd.drop()
+	_ = c.stream.SetReadDeadline(time.Time{}) // as in readToEnd
 	buf := getReadBuffer()
 	defer putReadBuffer(buf)
 	for {

@@ -104,6 +104,43 @@ func TestNetConnWriteDeadline(t *testing.T) {
 	})
 }
 
+// TestNetConnReadDeadlineWhileClosing does not shorten the wait for the peer's
+// end of the transport: that is CloseTimeout's.
+func TestNetConnReadDeadlineWhileClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer := pipePeer(t, frame.Server, 1<<10, Config{})
+		_ = c.NetConn().SetReadDeadline(time.Now().Add(time.Second))
+		start := time.Now()
+		peer.Close(CloseNormal, "")
+		_, _, err := c.Read(bg)
+		wantEnd(t, err, CloseError{Code: CloseNormal, Remote: true})
+		time.AfterFunc(3*time.Second, func() { _ = peer.NetConn().Close() })
+		<-c.Done()
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("ended after %v", d)
+		}
+	})
+}
+
+// TestNetConnReadDeadlineAndClose: nor does it keep Close from reading the
+// peer's answer.
+func TestNetConnReadDeadlineAndClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer := pipePeer(t, frame.Server, 1<<10, Config{})
+		_ = c.NetConn().SetReadDeadline(aLongTimeAgo)
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(CloseNormal, "") }()
+		peer.WantClose(CloseNormal)
+		synctest.Wait()
+		peer.Close(4000, "answer")
+		peer.NetConn().Close()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		wantEnd(t, c.Err(), CloseError{Code: 4000, Reason: "answer"})
+	})
+}
+
 // TestNewOverNetPipe: a synchronous pipe will do.
 func TestNewOverNetPipe(t *testing.T) {
 	a, b := net.Pipe()
