@@ -122,13 +122,14 @@ func TestHeapPerIdleCompressedConn(t *testing.T) {
 	for _, size := range []int{100, 100, 100, 100, 1000, 1000, 1000, 1000, 12_000, 12_000, 12_000, 12_000} {
 		messages = append(messages, someText(r, size))
 	}
+	heapPerIdle(nil, &takeover, messages) // makes the goroutines' descriptors, which are never freed
 	plain := heapPerIdle(nil, &takeover, messages)
 	t.Logf("plain: %d bytes", plain)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			heap := heapPerIdle(tt.agreed, &takeover, messages)
 			t.Logf("%d bytes more than plain: %d of them are not the windows'", heap-plain, heap-plain-tt.windows)
-			if more := heap - plain - tt.windows; more < -state || more > state {
+			if more := heap - plain - tt.windows; more < -state-tt.windows/8 || more > state {
 				t.Errorf("an idle connection holds %d bytes besides %d of windows, want at most %d, and the windows full", more, tt.windows, state)
 			}
 		})
