@@ -36,6 +36,7 @@ func ParseURL(raw string) (*url.URL, error) {
 	if err := normalizeHost(u); err != nil {
 		return nil, err
 	}
+	u.RawPath = escapeNonASCII(u.RawPath) // or EscapedPath would drop it, and its %2F with it
 	if u.RawQuery, err = escapeQuery(u.RawQuery); err != nil {
 		return nil, err
 	}
@@ -176,7 +177,6 @@ func escapeQuery(q string) (string, error) {
 	if q == "" || consistsOf(q, &queryBytes) && strings.IndexByte(q, '%') < 0 {
 		return q, nil
 	}
-	const hex = "0123456789ABCDEF"
 	b := make([]byte, 0, len(q)+len(q)/2)
 	for i := range len(q) {
 		c := q[i]
@@ -190,6 +190,24 @@ func escapeQuery(q string) (string, error) {
 		}
 	}
 	return string(b), nil
+}
+
+const hex = "0123456789ABCDEF"
+
+// escapeNonASCII percent-encodes the bytes beyond ASCII.
+func escapeNonASCII(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	var b []byte
+	for i := range len(s) {
+		if c := s[i]; c < utf8.RuneSelf {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
 }
 
 // isHex reports whether c is a hexadecimal digit.

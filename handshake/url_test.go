@@ -29,6 +29,7 @@ var urlTests = []struct {
 	{"UR-3-06", "ws://[fe80::1%25eth0]:81/", "[fe80::1%eth0]:81", "[fe80::1]:81", "/"},
 	{"UR-3-07", "ws://u:p@h/", "h:80", "h", "/"},
 	{"UR-3-08", "ws://bücher.example/ä", "xn--bcher-kva.example:80", "xn--bcher-kva.example", "/%C3%A4"},
+	{"UR-3-08", "ws://h/a%2fb/ä?c", "h:80", "h", "/a%2fb/%C3%A4?c"},
 	{"UR-3-08", "ws://BÜCHER.Example:81/", "xn--bcher-kva.example:81", "xn--bcher-kva.example:81", "/"},
 	{"UR-3-08", "ws://b%C3%BCcher.example./", "xn--bcher-kva.example.:80", "xn--bcher-kva.example.", "/"},
 	{"UR-3-08", "ws://例え.テスト/", "xn--r8jz45g.xn--zckzah:80", "xn--r8jz45g.xn--zckzah", "/"},
