@@ -63,7 +63,7 @@ func (c *Client) Run(ctx context.Context, r *Report) error {
 	if err := run.all(ctx, light, parallel); err != nil {
 		return err
 	}
-	return run.all(ctx, heavy, min(parallel, runtime.GOMAXPROCS(0)))
+	return run.all(ctx, heavy, min(parallel, 4*runtime.GOMAXPROCS(0)))
 }
 
 // heavy reports whether a case means much work.
