@@ -52,7 +52,8 @@ type Config struct {
 	CloseTimeout time.Duration
 
 	// Queue bounds the bytes that Append, Send and cancelled writes leave
-	// with the connection for a peer that does not read. Default: 1 MiB.
+	// with the connection for a peer that does not read, headers included: no
+	// longer message can be queued. Default: 2 MiB.
 	Queue int
 
 	// Trace observes the connection. Default: nothing.
@@ -79,7 +80,7 @@ const (
 	defaultPongTimeout    = 10 * time.Second
 	defaultWriteTimeout   = 30 * time.Second
 	defaultCloseTimeout   = 5 * time.Second
-	defaultQueue          = 1 << 20
+	defaultQueue          = 2 << 20
 )
 
 // setting resolves one field of Config: zero means def, negative means off.

@@ -51,7 +51,7 @@
 // # Limits
 //
 // The zero Config is safe in front of strangers: messages up to 1 MiB, a queue
-// of 1 MiB, 30 s for a write, 5 s for the closing handshake. Each limit is off
+// of 2 MiB, 30 s for a write, 5 s for the closing handshake. Each limit is off
 // when negative. KeepAlive and IdleTimeout are off by default.
 //
 // # Security
