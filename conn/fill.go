@@ -1,0 +1,174 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// directMin is the payload of a frame, still to come, from which on it is read
+// into the message itself.
+const directMin = 4 << 10
+
+// more gets more bytes: into the message itself where much of a frame is to
+// come, which may complete it, else into the read buffer.
+func (c *Conn) more(ctx context.Context) (progress, error) {
+	if !c.rd.direct() {
+		return moreBytes, c.fill(ctx)
+	}
+	n, err := c.read(ctx, c.rd.space())
+	if err != nil {
+		return moreBytes, err
+	}
+	return c.tookDirect(n)
+}
+
+// direct reports whether the next bytes are to be read into the message. The
+// first of a large message are not, unless there is room for them already:
+// nothing is allocated for what has merely been announced.
+func (r *readHalf) direct() bool {
+	if r.dec.Remaining() < directMin || r.open != nil || r.zipped {
+		return false
+	}
+	return len(r.msg) > r.base || cap(r.msg)-len(r.msg) >= directMin
+}
+
+// space is where the payload of a large frame is read to: behind what there is
+// of the message.
+func (r *readHalf) space() []byte {
+	left := r.dec.Remaining()
+	if cap(r.msg)-len(r.msg) < directMin {
+		r.reserve(directMin, left)
+	}
+	p := r.msg[len(r.msg):cap(r.msg)]
+	return p[:min(int64(len(p)), left)]
+}
+
+// reserve makes room in the message for n bytes that have come or are about
+// to, of left that the frame has yet. The room grows with what has come, up to
+// four times that, and never by the announced length alone (section 10.4).
+func (r *readHalf) reserve(n int, left int64) {
+	if cap(r.msg)-len(r.msg) >= n {
+		return
+	}
+	n = max(n, int(min(left, int64(3*(len(r.msg)-r.base+n)))))
+	if r.pooled {
+		r.msg = grow(r.msg, n)
+	} else {
+		r.msg = slices.Grow(r.msg, n)
+	}
+}
+
+// tookDirect counts n bytes of payload that were read into the message.
+func (c *Conn) tookDirect(n int) (progress, error) {
+	r := &c.rd
+	if err := r.dec.Take(r.msg[len(r.msg) : len(r.msg)+n]); err != nil {
+		return moreBytes, c.violated(err)
+	}
+	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
+		r.msg = r.msg[:r.base]
+		return moreBytes, nil
+	}
+	r.msg = r.msg[:len(r.msg)+n]
+	if r.dec.InMessage() {
+		return moreBytes, nil
+	}
+	r.data = r.msg[r.base:]
+	return wholeMessage, nil
+}
+
+// fill waits for bytes and reads them into the read buffer, which is taken
+// from the pool only when there are some.
+func (c *Conn) fill(ctx context.Context) error {
+	r := &c.rd
+	r.drop()
+	if c.raw == nil && !r.dec.Between() {
+		// The rest of a frame is on its way: a buffer will not wait for long.
+		r.buf = getReadBuffer()
+		n, err := c.read(ctx, r.buf)
+		r.end = n
+		return err
+	}
+	n, err := c.read(ctx, nil)
+	if err == nil && c.raw == nil {
+		r.buf = getReadBuffer()
+		r.end = copy(r.buf, r.first[:n])
+	}
+	return err
+}
+
+// read waits for bytes under ctx and reads once into p. With p nil a raw
+// transport puts them into the read buffer, and another one the first few into
+// rd.first.
+func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
+	c.flushRead()
+	d := readDeadline{c}
+	if err := c.rd.watch.arm(ctx, d); err != nil {
+		return 0, err
+	}
+	c.keep.wait()
+	switch {
+	case c.raw != nil:
+		var buf []byte
+		buf, n, err = rawRead(c.raw, p)
+		if p == nil {
+			c.rd.buf, c.rd.end = buf, n
+		}
+	case p != nil:
+		n, err = c.stream.Read(p)
+	default:
+		n, err = c.stream.Read(c.rd.first[:])
+	}
+	c.keep.waited()
+	interrupted := c.rd.watch.interrupted()
+	if ctx.Done() != nil {
+		c.rd.watch.disarm(d)
+	}
+	if n > 0 {
+		c.arrived()
+		return n, nil
+	}
+	if interrupted {
+		return 0, contextError(ctx)
+	}
+	return 0, c.readFailed(err)
+}
+
+// arrived lets keepalive know of bytes of the peer. Those of a message that is
+// under way keep the connection from being idle; pings and pongs do not.
+func (c *Conn) arrived() {
+	c.keep.alive()
+	if c.rd.dec.InMessage() {
+		c.keep.message()
+	}
+}
+
+// readFailed tells the call's end from the connection's.
+func (c *Conn) readFailed(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err // a deadline set through NetConn
+	case err == nil:
+		return nil // a Read of nothing: try again
+	case errors.Is(err, net.ErrClosed):
+		c.lost(net.ErrClosed)
+	default:
+		c.lost(err)
+	}
+	return c.readError()
+}
+
+// flushRead lets what was queued leave before a reader waits. It never blocks:
+// two peers that both wrote before they read would wait for ever.
+func (c *Conn) flushRead() {
+	c.rd.answered = false
+	c.mu.Lock()
+	if len(c.wr.out) > 0 {
+		c.flushSoon()
+	}
+	c.mu.Unlock()
+}
