@@ -35,6 +35,14 @@ type Client struct {
 	// Dial connects to the server, if it is not to be the standard library.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
+	// Open opens a connection in another way than by TCP and the opening handshake of
+	// HTTP/1.1, such as a stream of HTTP/2 (RFC 8441): URL, Dial and TLS are not used
+	// then, and the cases about that handshake are left out. It returns a connection
+	// that is open; extensions is what to send as Sec-WebSocket-Extensions, empty for
+	// no such field, and answer what that field has in the response. An error makes
+	// the case one whose opening handshake failed. See [Stream].
+	Open func(ctx context.Context, extensions string) (s Stream, answer string, err error)
+
 	// Progress is called with each outcome, how many there are, and how many there
 	// will be. Calls do not overlap.
 	Progress func(o *Outcome, done, total int)
@@ -44,12 +52,15 @@ type Client struct {
 // the server cannot be connected to, or when ctx ends.
 func (c *Client) Run(ctx context.Context, r *Report) error {
 	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+	if c.Open == nil && (err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss") {
 		return fmt.Errorf("websocket: %q is not a ws or wss URL", c.URL)
 	}
 	cases := c.Cases
 	if cases == nil {
 		cases = catalogue()
+	}
+	if c.Open != nil {
+		cases = slices.DeleteFunc(slices.Clone(cases), (*Case).Opening)
 	}
 	parallel := c.Parallel
 	if parallel <= 0 {
@@ -117,18 +128,9 @@ func (r *clientRun) all(ctx context.Context, cases []*Case, parallel int) error 
 
 // one runs one case.
 func (r *clientRun) one(ctx context.Context, c *Case) error {
-	nc, err := r.dial(ctx)
+	t, err := r.test(ctx, c)
 	if err != nil {
 		return fmt.Errorf("websocket: cannot connect to %s: %w", r.URL, err)
-	}
-	t := newTester(c, nc, false)
-	if r.RoundTrips > 0 {
-		t.roundTrips = r.RoundTrips
-	}
-	if early, err := t.openClient(r.url); err != nil {
-		t.refuse(err)
-	} else {
-		t.run(ctx, early)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -136,6 +138,40 @@ func (r *clientRun) one(ctx context.Context, c *Case) error {
 	number := slices.IndexFunc(catalogue(), func(x *Case) bool { return x.ID == c.ID }) + 1
 	r.add(t.outcome(r.Agent, number))
 	return nil
+}
+
+// test opens a connection for a case and runs it there.
+func (r *clientRun) test(ctx context.Context, c *Case) (*tester, error) {
+	var t *tester
+	var early []byte
+	var err error
+	if r.Open != nil {
+		var s Stream
+		var answer string
+		if s, answer, err = r.Open(ctx, c.offer()); err != nil {
+			s = noStream{}
+		}
+		t = newTester(c, s, false)
+		if err == nil {
+			err = t.takeAnswer(answer)
+		}
+	} else {
+		nc, failed := r.dial(ctx)
+		if failed != nil {
+			return nil, failed
+		}
+		t = newTester(c, nc, false)
+		early, err = t.openClient(nc, r.url)
+	}
+	if r.RoundTrips > 0 {
+		t.roundTrips = r.RoundTrips
+	}
+	if err != nil {
+		t.refuse(err)
+	} else {
+		t.run(ctx, early)
+	}
+	return t, nil
 }
 
 func (r *clientRun) add(o *Outcome) {

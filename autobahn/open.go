@@ -57,10 +57,10 @@ func readHead(nc net.Conn) (head, rest []byte, err error) {
 	}
 }
 
-// openClient does the client's opening handshake (RFC 6455 section 4.1). Bytes that
-// came after the response are returned.
-func (t *tester) openClient(u *url.URL) ([]byte, error) {
-	t.nc.SetDeadline(time.Now().Add(openTimeout))
+// openClient does the client's opening handshake on nc (RFC 6455 section 4.1). Bytes
+// that came after the response are returned.
+func (t *tester) openClient(nc net.Conn, u *url.URL) ([]byte, error) {
+	nc.SetDeadline(time.Now().Add(openTimeout))
 	key := newKey()
 	request := "GET " + u.RequestURI() + " HTTP/1.1\r\n" +
 		"User-Agent: " + product + "\r\n" +
@@ -70,21 +70,17 @@ func (t *tester) openClient(u *url.URL) ([]byte, error) {
 		"Pragma: no-cache\r\n" +
 		"Cache-Control: no-cache\r\n" +
 		"Sec-WebSocket-Key: " + key + "\r\n"
-	if t.c.deflate != nil && !t.c.deflate.given {
-		var offers []string
-		for _, o := range t.c.deflate.offers {
-			offers = append(offers, o.offerText())
-		}
-		request += "Sec-WebSocket-Extensions: " + strings.Join(offers, ", ") + "\r\n"
+	if offer := t.c.offer(); offer != "" {
+		request += "Sec-WebSocket-Extensions: " + offer + "\r\n"
 	}
 	request += "Sec-WebSocket-Version: 13\r\n\r\n"
 	request = t.c.hello.apply(request)
 	t.rec.HTTPRequest = request[:min(len(request), maxHead)]
 	t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(request)
-	if err := t.c.hello.write(t.nc, request); err != nil && t.c.hello == nil {
+	if err := t.c.hello.write(nc, request); err != nil && t.c.hello == nil {
 		return nil, err // a case of its own may be refused before all is written
 	}
-	head, rest, err := readHead(t.nc)
+	head, rest, err := readHead(nc)
 	if t.c.hello != nil {
 		if err := t.judgeResponse(head, err); err != nil {
 			t.rec.HTTPResponse = string(head)
@@ -102,7 +98,20 @@ func (t *tester) openClient(u *url.URL) ([]byte, error) {
 	if err := t.checkResponse(head, key); err != nil {
 		return nil, err
 	}
-	return rest, t.nc.SetDeadline(time.Time{})
+	return rest, nc.SetDeadline(time.Time{})
+}
+
+// offer returns the extensions that a case offers, as a header value. Some cases
+// write theirs into the request themselves.
+func (c *Case) offer() string {
+	if c.deflate == nil || c.deflate.given {
+		return ""
+	}
+	var offers []string
+	for _, o := range c.deflate.offers {
+		offers = append(offers, o.offerText())
+	}
+	return strings.Join(offers, ", ")
 }
 
 // sentKey returns the key in a request, which a case may have replaced.
@@ -240,11 +249,22 @@ func (t *tester) response(r *http.Request) (string, *refusal) {
 		"Upgrade: WebSocket\r\n" +
 		"Connection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + acceptKey(strings.TrimSpace(r.Header.Get("Sec-WebSocket-Key"))) + "\r\n"
-	if t.c.deflate != nil {
-		if p, ok := t.c.deflate.accept(offers); ok && !t.c.deflate.given {
-			t.deflate = newDeflation(p, t.server)
-			s += "Sec-WebSocket-Extensions: " + p.answerText() + "\r\n"
-		}
+	if answer := t.answer(offers); answer != "" {
+		s += "Sec-WebSocket-Extensions: " + answer + "\r\n"
 	}
 	return t.c.hello.apply(s + "\r\n"), nil
+}
+
+// answer accepts one of a client's offers of permessage-deflate, if the case asks for
+// that, and returns the header value that says so.
+func (t *tester) answer(offers []parameters) string {
+	if t.c.deflate == nil || t.c.deflate.given {
+		return ""
+	}
+	p, ok := t.c.deflate.accept(offers)
+	if !ok {
+		return ""
+	}
+	t.deflate = newDeflation(p, t.server)
+	return p.answerText()
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -54,7 +55,7 @@ func (h *opening) apply(text string) string {
 }
 
 // write writes the handshake.
-func (h *opening) write(nc net.Conn, text string) error {
+func (h *opening) write(nc io.Writer, text string) error {
 	size := len(text)
 	if h != nil && h.chop {
 		size = 1
@@ -115,10 +116,10 @@ func (t *tester) judgeResponse(head []byte, err error) error {
 
 // judgeRefusal watches a client that was sent a response that it has to refuse: it
 // may close TCP, and send nothing (RFC 6455 sections 4.1 and 7.1.7).
-func (t *tester) judgeRefusal() {
-	t.nc.SetDeadline(time.Now().Add(openTimeout))
+func (t *tester) judgeRefusal(nc net.Conn) {
+	nc.SetDeadline(time.Now().Add(openTimeout))
 	b := make([]byte, 1<<10)
-	n, err := t.nc.Read(b)
+	n, err := nc.Read(b)
 	var late net.Error
 	switch {
 	case n > 0:

@@ -42,18 +42,18 @@ type Server struct {
 	// Progress is called with each outcome. Calls do not overlap.
 	Progress func(o *Outcome)
 
-	mu   sync.Mutex // for Progress
-	stop context.CancelFunc
+	mu   sync.Mutex         // for Progress, and for stop
+	stop context.CancelFunc // ends Serve, while it runs
 }
 
 // Serve serves until ctx ends or a client asks for the end, and then closes the
 // listener and all connections. Each end is the error nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	ctx, s.stop = context.WithCancel(ctx)
-	defer s.stop()
-	if s.Cases == nil {
-		s.Cases = catalogue()
-	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.mu.Lock()
+	s.stop = stop
+	s.mu.Unlock()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	var wg sync.WaitGroup
@@ -64,7 +64,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			s.stop()
+			stop()
 			return fmt.Errorf("websocket: %w", err)
 		}
 		wg.Go(func() { s.connection(ctx, nc, port) })
@@ -83,6 +83,14 @@ type visit struct {
 	last   bool // the server ends with this connection
 }
 
+func (s *Server) visit() *visit {
+	v := &visit{s: s, t: newTester(&Case{}, nil, true)}
+	if s.RoundTrips > 0 {
+		v.t.roundTrips = s.RoundTrips
+	}
+	return v
+}
+
 // connection serves one connection.
 func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	defer nc.Close()
@@ -91,10 +99,8 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	if err != nil {
 		return // nobody is there to be told
 	}
-	v := &visit{s: s, t: newTester(&Case{}, nc, true)}
-	if s.RoundTrips > 0 {
-		v.t.roundTrips = s.RoundTrips
-	}
+	v := s.visit()
+	v.t.connect(nc)
 	defer v.t.out.finish() // run has closed the connection, if it came to that
 	v.t.rec.HTTPRequest = string(head)
 	response, refused := v.open(head, port)
@@ -110,23 +116,43 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 		return
 	}
 	if v.t.c.hello != nil && v.t.c.hello.refuse {
-		v.t.judgeRefusal()
-	} else {
-		nc.SetDeadline(time.Time{})
-		v.t.run(ctx, rest)
+		v.t.judgeRefusal(nc)
+		v.end()
+		return
 	}
-	if v.last {
-		s.stop()
+	nc.SetDeadline(time.Time{})
+	v.run(ctx, rest)
+}
+
+// run runs what is to be done on a connection that is open.
+func (v *visit) run(ctx context.Context, early []byte) {
+	v.t.run(ctx, early)
+	v.end()
+}
+
+// end takes down what a connection that has ended has shown.
+func (v *visit) end() {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	if v.last && v.s.stop != nil {
+		v.s.stop()
 	}
-	if v.path == "/runCase" {
-		o := v.t.outcome(v.agent, v.number)
-		s.Report.Add(o)
-		if s.Progress != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.Progress(o)
-		}
+	if v.path != "/runCase" {
+		return
 	}
+	o := v.t.outcome(v.agent, v.number)
+	v.s.Report.Add(o)
+	if v.s.Progress != nil {
+		v.s.Progress(o)
+	}
+}
+
+// cases returns what can be run.
+func (s *Server) cases() []*Case {
+	if s.Cases == nil {
+		return catalogue()
+	}
+	return s.Cases
 }
 
 // page reports whether the response was a page for a browser.
@@ -186,7 +212,7 @@ func (v *visit) prepare() error {
 		}
 		v.t.c = v.c
 	case "/getCaseCount":
-		v.answer(len(v.s.Cases))
+		v.answer(len(v.s.cases()))
 	case "/getCaseInfo":
 		if v.c == nil {
 			return errors.New("getCaseInfo needs case or casetuple")
@@ -220,7 +246,7 @@ func (v *visit) parameters() error {
 	}
 	v.agent = v.query.Get("agent")
 	if id := strings.TrimSpace(v.query.Get("casetuple")); id != "" {
-		for i, c := range v.s.Cases {
+		for i, c := range v.s.cases() {
 			if c.ID == id {
 				v.number = i + 1
 			}
@@ -236,10 +262,10 @@ func (v *visit) parameters() error {
 		}
 	}
 	if v.query.Has("case") || v.number != 0 {
-		if v.number < 1 || v.number > len(v.s.Cases) {
-			return fmt.Errorf("there is no case %d: they count from 1 to %d", v.number, len(v.s.Cases))
+		if v.number < 1 || v.number > len(v.s.cases()) {
+			return fmt.Errorf("there is no case %d: they count from 1 to %d", v.number, len(v.s.cases()))
 		}
-		v.c = v.s.Cases[v.number-1]
+		v.c = v.s.cases()[v.number-1]
 	}
 	return nil
 }

@@ -66,6 +66,11 @@ func (e testee) connection(c net.Conn) {
 		fmt.Fprintf(c, "Sec-WebSocket-Extensions: %s\r\n", e.extension)
 	}
 	fmt.Fprint(c, "\r\n")
+	e.echo(c, r)
+}
+
+// echo echoes until the connection ends, in one way or another.
+func (e testee) echo(c io.Writer, r *bufio.Reader) {
 	var message []byte
 	var kind frame.Opcode
 	for {
@@ -121,7 +126,7 @@ func (e testee) connection(c net.Conn) {
 	}
 }
 
-func (e testee) send(c net.Conn, op frame.Opcode, payload []byte) {
+func (e testee) send(c io.Writer, op frame.Opcode, payload []byte) {
 	h := frame.Header{Opcode: op, Fin: true, Length: int64(len(payload)), Masked: e.masked}
 	c.Write(append(frame.Append(nil, h), payload...))
 }

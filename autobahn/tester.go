@@ -2,7 +2,7 @@ package autobahn
 
 import (
 	"context"
-	"net"
+	"io"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -33,7 +33,7 @@ const (
 // bytes that arrive and timers that fire are sent to it as functions.
 type tester struct {
 	c      *Case
-	nc     net.Conn
+	rw     io.ReadWriteCloser
 	server bool // the tester's role: it is the server, and the testee the client
 
 	state state
@@ -78,9 +78,10 @@ type tester struct {
 }
 
 // newTester makes the tester's end of a connection on which nothing has been sent.
-func newTester(c *Case, nc net.Conn, server bool) *tester {
+// Without one, connect follows.
+func newTester(c *Case, rw io.ReadWriteCloser, server bool) *tester {
 	t := &tester{
-		c: c, nc: nc, server: server,
+		c: c, server: server,
 		roundTrips: roundTrips,
 		todo:       make(chan func()), gone: make(chan struct{}),
 		verdict: verdict{
@@ -91,9 +92,14 @@ func newTester(c *Case, nc net.Conn, server bool) *tester {
 		},
 	}
 	t.rec.init()
-	t.out = newWriter(nc)
+	if rw != nil {
+		t.connect(rw)
+	}
 	return t
 }
+
+// connect gives the tester its connection.
+func (t *tester) connect(rw io.ReadWriteCloser) { t.rw, t.out = rw, newWriter(rw) }
 
 // run runs the case on a connection whose opening handshake is done, up to the end
 // of TCP, and judges it. early holds bytes that came with the handshake. When ctx
@@ -135,7 +141,7 @@ func (t *tester) read(early []byte) {
 	}
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := t.nc.Read(buf)
+		n, err := t.rw.Read(buf)
 		if n > 0 {
 			hand(buf[:n])
 		}

@@ -2,7 +2,7 @@ package autobahn
 
 import (
 	"errors"
-	"net"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -11,7 +11,7 @@ import (
 // writer writes to a connection from a goroutine of its own, so that the tester
 // never blocks on a testee that does not read: both would wait for each other.
 type writer struct {
-	nc net.Conn
+	to io.WriteCloser
 
 	mu    sync.Mutex
 	wake  *sync.Cond
@@ -32,8 +32,8 @@ const maxTogether = 64 << 10
 
 // newWriter starts the writer of a connection. It ends with abort or finish, one
 // of which must be called.
-func newWriter(nc net.Conn) *writer {
-	w := &writer{nc: nc}
+func newWriter(to io.WriteCloser) *writer {
+	w := &writer{to: to}
 	w.wake = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -55,23 +55,29 @@ func (w *writer) write(b []byte, alone bool) {
 
 // finish closes the connection when all has been written, or after ten seconds.
 func (w *writer) finish() {
-	w.nc.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	if c, ok := w.to.(interface{ SetWriteDeadline(t time.Time) error }); ok {
+		c.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	}
 	w.mu.Lock()
 	w.end = true
 	w.mu.Unlock()
 	w.wake.Signal()
 }
 
-// abort closes the connection at once, with a reset where that can be done.
+// abort closes the connection at once, with a reset where that can be done: TCP has
+// SetLinger for it, other streams may have Abort.
 func (w *writer) abort() {
 	w.mu.Lock()
 	w.dead = true
 	w.mu.Unlock()
 	w.wake.Signal()
-	if c, ok := w.nc.(interface{ SetLinger(sec int) error }); ok {
+	switch c := w.to.(type) {
+	case interface{ SetLinger(sec int) error }:
 		c.SetLinger(0)
+	case interface{ Abort() error }:
+		c.Abort()
 	}
-	w.nc.Close()
+	w.to.Close()
 }
 
 func (w *writer) run() {
@@ -81,11 +87,11 @@ func (w *writer) run() {
 			return
 		}
 		for _, p := range batch {
-			if _, err := w.nc.Write(p.b); err != nil {
+			if _, err := w.to.Write(p.b); err != nil {
 				// A connection that the testee closed is left to the reader, which
 				// sees its end when it has taken what was sent before.
 				if errors.Is(err, os.ErrDeadlineExceeded) {
-					w.nc.Close()
+					w.to.Close()
 				}
 				return
 			}
@@ -104,7 +110,7 @@ func (w *writer) next() ([]piece, bool) {
 		return nil, false
 	}
 	if len(w.queue) == 0 {
-		w.nc.Close()
+		w.to.Close()
 		return nil, false
 	}
 	batch := w.queue
