@@ -123,8 +123,13 @@ func New(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg Config) *Con
 }
 
 func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	c := &Conn{cfg: cfg, role: role, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
-	c.stream, c.raw = newStream(rwc)
+	s, raw := newStream(rwc)
+	return newConnOver(s, raw, role, n, cfg)
+}
+
+// newConnOver is newConn for what newStream returns.
+func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, cfg *Config) *Conn {
+	c := &Conn{stream: s, raw: raw, cfg: cfg, role: role, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
 	if c.raw == nil {

@@ -126,6 +126,7 @@ type server struct {
 	c     *Conn
 	ev    *Events
 	ended error // why run ends
+	cut   error // of a read that found the transport's end
 
 	moves  bool // run may return errIdle
 	active bool // bytes have come since the deadline was set

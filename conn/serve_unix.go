@@ -31,6 +31,8 @@ func (s *server) runRaw(ctx context.Context) error {
 		c.rd.watch.disarm(d)
 	}
 	switch {
+	case s.cut != nil:
+		return c.readFailed(s.cut)
 	case s.ended != nil:
 		return s.ended
 	case interrupted:
@@ -131,7 +133,7 @@ func (s *server) readOnce(fd uintptr) (done, wait bool) {
 		return false, true
 	case err != nil:
 		r.drop()
-		s.ended = c.readFailed(err)
+		s.cut = err // for runRaw: outside of RawConn.Read the descriptor can be closed, without shutting it down first
 		return true, false
 	}
 	s.active = true

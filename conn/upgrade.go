@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -140,16 +142,25 @@ func (u *Upgrader) accept(nc net.Conn, req *handshake.Request, a *handshake.Acce
 		buf = append(buf, handshake.Continue...)
 	}
 	buf = a.AppendResponse(buf, req)
-	err := u.writeResponse(nc, buf)
+	raw := newRawConn(nc)
+	err := u.writeResponse(nc, raw, buf)
 	putBuffer(buf)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: handshake: the response could not be sent: %w", err)
 	}
 	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate, Early: early}
-	return newConn(nc, frame.Server, n, &u.Config), nil
+	return newConnOver(nc, raw, frame.Server, n, &u.Config), nil
 }
 
-func (u *Upgrader) writeResponse(nc net.Conn, p []byte) error {
+// writeResponse writes p within the timeout. A socket that takes all of it at
+// once, as a fresh one does, needs no timer for that.
+func (u *Upgrader) writeResponse(nc net.Conn, raw syscall.RawConn, p []byte) error {
+	if raw != nil {
+		n, err := rawTry(raw, p)
+		if p = p[n:]; err != nil || len(p) == 0 {
+			return err
+		}
+	}
 	if d := u.timeout(); d > 0 {
 		_ = nc.SetWriteDeadline(time.Now().Add(d))
 	}
@@ -221,29 +232,17 @@ func (u *Upgrader) UpgradeNet(ctx context.Context, nc net.Conn, early []byte) (*
 }
 
 func (u *Upgrader) upgradeNet(nc net.Conn, early []byte) (*Conn, *handshake.Request, error) {
-	buf := append(getBuffer(max(len(early), pumpSize)), early...)
-	defer func() { putBuffer(buf) }()
-	var parser handshake.Parser
-	req, n, err := parser.Request(buf)
-	for n == 0 && err == nil {
-		buf = grow(buf, 1)
-		m, readErr := nc.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+m]
-		if m > 0 {
-			req, n, err = parser.Request(buf)
-		} else if readErr != nil {
-			return nil, nil, fmt.Errorf("websocket: handshake: the request did not arrive whole: %w", readErr)
-		}
+	req, buf, n, err := u.readRequest(nc, early)
+	defer putBuffer(buf)
+	if err != nil {
+		return nil, nil, err
 	}
-	var accepted handshake.Accepted
-	if err == nil {
-		req.RemoteAddr = nc.RemoteAddr().String()
-		if t, ok := nc.(*tls.Conn); ok {
-			state := t.ConnectionState()
-			req.TLS = &state
-		}
-		accepted, err = u.decide(req, nil)
+	req.RemoteAddr = addressText(nc.RemoteAddr())
+	if t, ok := nc.(*tls.Conn); ok {
+		state := t.ConnectionState()
+		req.TLS = &state
 	}
+	accepted, err := u.decide(req, nil)
 	if err != nil {
 		u.refuseNet(nc, err)
 		return nil, nil, err
@@ -252,10 +251,45 @@ func (u *Upgrader) upgradeNet(nc net.Conn, early []byte) (*Conn, *handshake.Requ
 	return c, req, err
 }
 
+// readRequest reads a request from nc, behind early. The pooled buf holds it in
+// its first n bytes, then what came after it. What is no request is refused.
+func (u *Upgrader) readRequest(nc net.Conn, early []byte) (req *handshake.Request, buf []byte, n int, err error) {
+	buf = append(getBuffer(max(len(early), pumpSize)), early...)
+	var parser handshake.Parser
+	req, n, err = parser.Request(buf)
+	for n == 0 && err == nil {
+		buf = grow(buf, 1)
+		m, readErr := nc.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+m]
+		if m > 0 {
+			req, n, err = parser.Request(buf)
+		} else if readErr != nil {
+			return nil, buf, 0, fmt.Errorf("websocket: handshake: the request did not arrive whole: %w", readErr)
+		}
+	}
+	if err != nil {
+		u.refuseNet(nc, err)
+	}
+	return req, buf, n, err
+}
+
+// addressText is a.String(), in one allocation for TCP.
+func addressText(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok {
+		if ap := t.AddrPort(); ap.IsValid() {
+			return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()).String()
+		}
+	}
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}
+
 // refuseNet sends err as the reply and lets the peer read it: a socket that is
 // closed with unread bytes is reset, and the reply lost with it.
 func (u *Upgrader) refuseNet(nc net.Conn, err error) {
-	if u.writeResponse(nc, refusal(err).AppendResponse(nil)) != nil {
+	if u.writeResponse(nc, nil, refusal(err).AppendResponse(nil)) != nil {
 		return
 	}
 	half, ok := nc.(interface{ CloseWrite() error })

@@ -174,3 +174,23 @@ func TestUpgradeNetTLS(t *testing.T) {
 		t.Errorf("%+v, %q", seen.TLS, seen.RemoteAddr)
 	}
 }
+
+// TestAddressText: the address of a raw connection reads as package net writes
+// it.
+func TestAddressText(t *testing.T) {
+	for _, a := range []net.Addr{
+		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80},  // 16 bytes
+		&net.TCPAddr{IP: net.IP{192, 0, 2, 1}, Port: 65535}, // 4
+		&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 443},
+		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 1, Zone: "eth0"},
+		&net.TCPAddr{Port: 8080},
+		&net.UnixAddr{Name: "/tmp/ws", Net: "unix"},
+	} {
+		if got := addressText(a); got != a.String() {
+			t.Errorf("%q, want %q", got, a)
+		}
+	}
+	if got := addressText(nil); got != "" {
+		t.Errorf("%q for no address", got)
+	}
+}
