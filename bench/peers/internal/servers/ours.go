@@ -78,7 +78,9 @@ func serveReadInto(ln net.Listener, s Setting) error {
 		if err != nil {
 			return
 		}
-		all.add(c)
+		if s.Work == Broadcast {
+			all.add(c)
+		}
 		go readInto(c, s, all)
 	}))
 }
