@@ -11,6 +11,7 @@ COUNT     ?= 10
 PKG       ?= ./...
 BASE      ?=
 VULN      ?=
+SOAK      ?=
 QEMU      ?= $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(if $(shell command -v $(q) 2>/dev/null;),$(q))) qemu-aarch64-static)
 
 GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
@@ -115,12 +116,15 @@ cover: ## coverage of each package by its own tests: mask, frame, handshake 100 
 
 ##: to look deeper
 
-.PHONY: fuzz fuzz-long bench benchcmp
+.PHONY: fuzz fuzz-long soak bench benchcmp
 fuzz: ## run each fuzz target for FUZZTIME (10s); PKG=./frame for one package
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKG)
 
 fuzz-long: ## run each fuzz target for ten minutes
 	@FUZZTIME=10m .ci/fuzz $(PKG)
+
+soak: ## 10,000 connections and 2,000 more a second for ten minutes: what grows, is left, or lost; SOAK='-time 30s -conns 2000'
+	go run ./bench/soak $(SOAK)
 
 bench: ## run the benchmarks; BENCH=regexp and PKG=./mask choose
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
