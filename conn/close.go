@@ -152,6 +152,7 @@ func (c *Conn) setErr(e CloseError) {
 // peerClosed takes the peer's Close frame (section 5.5.1): it answers, unless
 // this side closed first.
 func (c *Conn) peerClosed(payload []byte) {
+	c.cfg.Trace.closeReceived(c, payload)
 	code, reason, _ := frame.ParseClose(payload) // the decoder has checked it
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -333,7 +334,5 @@ func (c *Conn) ended() {
 	c.pings = nil
 	close(c.cl.doneLocked())
 	c.mu.Unlock()
-	if t := c.cfg.Trace; t != nil && t.Closed != nil {
-		t.Closed(c, c.cl.err)
-	}
+	c.cfg.Trace.closed(c, c.cl.err)
 }

@@ -181,6 +181,9 @@ func (c *Conn) remembers(t MessageType, n int) bool {
 func (c *Conn) appendCompressed(dst []byte, t MessageType, p []byte) []byte {
 	wire := c.z.enc.Append(getBuffer(len(p)), p, deflate.Last)
 	dst = c.appendFrame(dst, frame.Header{Opcode: opcode(t), Fin: true, RSV: frame.RSV1}, wire)
+	if tr := c.cfg.Trace; tr != nil {
+		tr.sentMessage(c, MessageInfo{Type: t, Compressed: true, Size: int64(len(p)), Wire: int64(len(wire))})
+	}
 	putBuffer(wire)
 	return dst
 }

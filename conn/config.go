@@ -56,20 +56,8 @@ type Config struct {
 	// longer message can be queued. Default: 2 MiB.
 	Queue int
 
-	// Trace observes the connection. Default: nothing.
+	// Trace observes the connections. Default: nothing.
 	Trace *Trace
-}
-
-// Trace holds hooks that observe a connection; nil ones are not called. They
-// run on the goroutine that caused them and must not block.
-type Trace struct {
-	// Panic is called when a callback of Serve panicked, with the value that
-	// it panicked with and its stack. The connection is then failed with 1011.
-	Panic func(c *Conn, value any, stack []byte)
-
-	// Closed is called once, when the connection has ended and its transport
-	// is closed.
-	Closed func(c *Conn, err *CloseError)
 }
 
 // Defaults of Config.

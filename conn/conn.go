@@ -89,6 +89,7 @@ type Conn struct {
 	keep *keepalive // nil while off
 
 	limit atomic.Int64 // MaxMessageSize, read by the reader before each header
+	data  atomic.Pointer[any]
 	life  atomic.Uint32
 
 	// mu guards what follows: the write half and the closing handshake, which
@@ -98,7 +99,6 @@ type Conn struct {
 	cl closing
 
 	pings       []*pingWait
-	data        any
 	subprotocol string
 	z           *codec // permessage-deflate; nil where it was not agreed
 }
@@ -108,6 +108,8 @@ type Negotiated struct {
 	Subprotocol string             // the subprotocol, or empty
 	Deflate     *handshake.Deflate // the parameters of permessage-deflate, or nil
 	Early       []byte             // bytes of the peer that arrived with the handshake; New keeps a copy
+
+	request *handshake.Request // of an Upgrader's, for Trace.Opened
 }
 
 // New makes a connection of any stream over which the opening handshake is
@@ -138,6 +140,7 @@ func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, c
 	}
 	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
+	cfg.Trace.opened(c, n.request)
 	c.startKeepalive()
 	return c
 }
@@ -184,16 +187,15 @@ func (c *Conn) SetMaxMessageSize(n int64) {
 // SetData keeps a value of the caller's with the connection, for callbacks
 // that need to know whose it is. It may be called concurrently.
 func (c *Conn) SetData(v any) {
-	c.mu.Lock()
-	c.data = v
-	c.mu.Unlock()
+	c.data.Store(&v)
 }
 
 // Data returns what SetData kept, or nil. It may be called concurrently.
 func (c *Conn) Data() any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.data
+	if v := c.data.Load(); v != nil {
+		return *v
+	}
+	return nil
 }
 
 // Done returns a channel that is closed when the connection has ended and its

@@ -57,6 +57,7 @@ func (c *Conn) pong(payload []byte) {
 // pingWait is a Ping that waits for its Pong.
 type pingWait struct {
 	payload [8]byte
+	sent    time.Time
 	pong    chan struct{} // closed at the end of the connection
 }
 
@@ -77,7 +78,7 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 		return 0, err
 	}
 	c.pings = append(c.pings, p)
-	start := time.Now()
+	p.sent = time.Now()
 	c.wr.out = c.appendControl(c.wr.out, frame.Ping, p.payload[:])
 	c.flushSoon()
 	c.mu.Unlock()
@@ -86,7 +87,7 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 		if !ok {
 			return 0, c.readError()
 		}
-		return time.Since(start), nil
+		return time.Since(p.sent), nil
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
@@ -104,9 +105,13 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 func (c *Conn) ponged(payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(payload) == 0 && c.keep != nil && c.keep.asked.Load() != 0 {
+		c.cfg.Trace.roundTrip(c, time.Duration(now()-c.keep.asked.Swap(0)))
+	}
 	i := slices.IndexFunc(c.pings, func(p *pingWait) bool { return bytes.Equal(p.payload[:], payload) })
 	for _, p := range c.pings[:i+1] {
 		p.pong <- struct{}{}
+		c.cfg.Trace.roundTrip(c, time.Since(p.sent))
 	}
 	c.pings = slices.Delete(c.pings, 0, i+1)
 	if len(c.pings) == 0 {

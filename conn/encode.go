@@ -11,6 +11,9 @@ func opcode(t MessageType) frame.Opcode { return frame.Opcode(t &^ Uncompressed)
 func (c *Conn) appendHeader(dst []byte, h frame.Header) []byte {
 	dst, err := c.wr.enc.AppendHeader(c.room(dst, frame.MaxHeaderSize), h)
 	c.mustEncode(err)
+	if t := c.cfg.Trace; t != nil {
+		t.sent(c, h)
+	}
 	return dst
 }
 
@@ -21,11 +24,18 @@ func (c *Conn) appendFrame(dst []byte, h frame.Header, p []byte) []byte {
 	}
 	dst, err := c.wr.enc.AppendFrame(c.room(dst, frame.MaxHeaderSize+len(p)), h, p)
 	c.mustEncode(err)
+	if t := c.cfg.Trace; t != nil {
+		h.Length = int64(len(p))
+		t.sent(c, h)
+	}
 	return dst
 }
 
 // appendControl appends a control frame. Call with c.mu held.
 func (c *Conn) appendControl(dst []byte, op frame.Opcode, p []byte) []byte {
+	if t := c.cfg.Trace; t != nil && op == frame.Close {
+		t.closeSent(c, p)
+	}
 	return c.appendFrame(dst, frame.Header{Opcode: op, Fin: true}, p)
 }
 
@@ -38,7 +48,11 @@ func (c *Conn) appendMessage(dst []byte, t MessageType, p []byte, prepared *Prep
 	case c.compresses(t, len(p)):
 		return c.appendCompressed(dst, t, p)
 	}
-	return c.appendFrame(dst, frame.Header{Opcode: opcode(t), Fin: true}, p)
+	dst = c.appendFrame(dst, frame.Header{Opcode: opcode(t), Fin: true}, p)
+	if tr := c.cfg.Trace; tr != nil {
+		tr.sentMessage(c, MessageInfo{Type: t, Size: int64(len(p)), Wire: int64(len(p))})
+	}
+	return dst
 }
 
 // appendPrepared appends a prepared message in the form that the connection
@@ -51,10 +65,15 @@ func (c *Conn) appendPrepared(dst []byte, m *Prepared) []byte {
 		f = m.compressed(&c.z.enc)
 		c.z.enc.Feed(m.p)
 	}
-	if c.role == frame.Server {
-		return append(c.room(dst, len(f.frame)), f.frame...)
+	if c.role == frame.Client {
+		dst = c.appendFrame(dst, f.header, f.payload)
+	} else {
+		dst = append(c.room(dst, len(f.frame)), f.frame...)
 	}
-	return c.appendFrame(dst, f.header, f.payload)
+	if t := c.cfg.Trace; t != nil {
+		t.sentPrepared(c, m, f)
+	}
+	return dst
 }
 
 // room returns dst with space for n bytes more, from the pool.

@@ -78,6 +78,9 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 		return moreBytes, nil
 	}
 	r.data = r.msg[r.base:]
+	if t := c.cfg.Trace; t != nil {
+		t.receivedMessage(c, int64(len(r.data)))
+	}
 	return wholeMessage, nil
 }
 

@@ -20,6 +20,7 @@ type keepalive struct {
 	lastByte  atomic.Int64 // when the peer's last byte came, by now()
 	waitTotal atomic.Int64 // how long someone has waited for bytes, until the last wait ended
 	waitSince atomic.Int64 // since when someone waits, by now(); 0: nobody does
+	asked     atomic.Int64 // when the last keepalive ping left that no pong has answered, by now(); 0: none
 	idleSince atomic.Int64 // when a message last passed, either way, by the clock of waiting
 
 	// The timer's alone.
@@ -173,6 +174,7 @@ func (c *Conn) sendKeepAlive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.canAnswer() {
+		c.keep.asked.Store(now())
 		c.wr.out = c.appendControl(c.wr.out, frame.Ping, nil)
 		c.flushSoon()
 	}

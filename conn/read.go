@@ -290,6 +290,9 @@ func (c *Conn) advance() (progress, error) {
 			return 0, c.violated(err)
 		}
 		r.pos += n
+		if t := c.cfg.Trace; t != nil {
+			t.received(c, ev)
+		}
 		switch ev.Kind {
 		case frame.NeedData:
 			return moreBytes, nil
@@ -303,6 +306,9 @@ func (c *Conn) advance() (progress, error) {
 				return 0, c.violated(err)
 			}
 			if done {
+				if t := c.cfg.Trace; t != nil && r.open == nil {
+					t.receivedMessage(c, int64(len(r.data)))
+				}
 				return wholeMessage, nil
 			}
 		}

@@ -15,6 +15,7 @@ type MessageReader struct {
 	kept []byte // of the message: put together by a Read that was interrupted
 	rest []byte // payload in the read buffer
 	fin  bool   // rest ends the message
+	size int64  // of what was read
 	err  error  // io.EOF, or how the connection ended
 }
 
@@ -68,8 +69,12 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := m.read(p)
+	m.size += int64(n)
 	switch {
 	case err == io.EOF:
+		if t := m.c.cfg.Trace; t != nil {
+			t.receivedMessage(m.c, m.size)
+		}
 		m.finish(io.EOF)
 		m.c.endRead(nil)
 	default:

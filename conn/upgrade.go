@@ -91,24 +91,34 @@ func (u *Upgrader) Handler(ev *Events) http.Handler {
 
 func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (*Conn, *handshake.Request, error) {
 	req := handshake.NewRequest(r)
+	c, err := u.upgradeHTTP(w, r, req)
+	if err != nil {
+		u.Trace.refused(req, err)
+		return nil, nil, err
+	}
+	return c, req, nil
+}
+
+// upgradeHTTP is Upgrade for req, which is r.
+func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *handshake.Request) (*Conn, error) {
 	accepted, err := u.decide(req, w.Header())
 	if err != nil {
 		refuse(w, r, err)
-		return nil, nil, err
+		return nil, err
 	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is it HTTP/2, or a middleware's ResponseWriter without Unwrap?): %w", err)
 		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
-		return nil, nil, err
+		return nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what the client sent along with its request
 	c, err := u.accept(nc, req, &accepted, early)
 	if err != nil {
 		_ = nc.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return c, req, nil
+	return c, nil
 }
 
 // decide checks the request and settles what is agreed.
@@ -148,7 +158,7 @@ func (u *Upgrader) accept(nc net.Conn, req *handshake.Request, a *handshake.Acce
 	if err != nil {
 		return nil, fmt.Errorf("websocket: handshake: the response could not be sent: %w", err)
 	}
-	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate, Early: early}
+	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate, Early: early, request: req}
 	return newConnOver(nc, raw, frame.Server, n, &u.Config), nil
 }
 
@@ -226,6 +236,10 @@ func (u *Upgrader) UpgradeNet(ctx context.Context, nc net.Conn, early []byte) (*
 		if ctx.Err() != nil {
 			err = fmt.Errorf("websocket: handshake: %w", contextError(ctx))
 		}
+		if req == nil {
+			req = &handshake.Request{RemoteAddr: addressText(nc.RemoteAddr())}
+		}
+		u.Trace.refused(req, err)
 		return nil, nil, err
 	}
 	return c, req, nil
@@ -245,7 +259,7 @@ func (u *Upgrader) upgradeNet(nc net.Conn, early []byte) (*Conn, *handshake.Requ
 	accepted, err := u.decide(req, nil)
 	if err != nil {
 		u.refuseNet(nc, err)
-		return nil, nil, err
+		return nil, req, err
 	}
 	c, err := u.accept(nc, req, &accepted, buf[n:])
 	return c, req, err

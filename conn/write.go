@@ -127,6 +127,9 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	if c.raw != nil && c.role == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
 		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
 		b.vec = p
+		if tr := c.cfg.Trace; tr != nil {
+			tr.sentMessage(c, MessageInfo{Type: t, Size: int64(len(p)), Wire: int64(len(p))})
+		}
 	} else {
 		b.buf = c.appendMessage(b.buf, t, p, prepared)
 	}

@@ -17,6 +17,8 @@ type MessageWriter struct {
 	buf  []byte     // payload not sent yet; pooled
 	text frame.UTF8 // how far the text is valid
 
+	size   int64 // of what was written, and
+	wire   int64 // of the frames with it that are encoded: for Config.Trace
 	zipped bool  // the message is compressed, by the connection's encoder, which has the turn with it
 	whole  bool  // the message is a Write's, which will finish it
 	begun  bool  // a frame of the message is on its way
@@ -97,8 +99,17 @@ func (m *MessageWriter) Write(p []byte) (int, error) {
 	}
 	size := min(m.c.cfg.fragmentSize(), defaultFragmentSize)
 	if m.zipped {
-		return m.writeCompressed(p, size)
+		n, err := m.writeCompressed(p, size)
+		m.size += int64(n)
+		return n, err
 	}
+	n, err := m.writePlain(p, size)
+	m.size += int64(n)
+	return n, err
+}
+
+// writePlain is Write without compression.
+func (m *MessageWriter) writePlain(p []byte, size int) (int, error) {
 	n := 0
 	for n < len(p) {
 		// A fragment leaves only when a byte follows it, so that the last one
@@ -326,12 +337,21 @@ func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 		b.buf = c.appendFrame(b.buf, h, p)
 	}
 	own.end = b.rest()
+	m.wire += int64(len(p))
+	if t := c.cfg.Trace; t != nil && h.Fin {
+		t.sentMessage(c, m.info())
+	}
 	return own
+}
+
+// info describes the message when its last frame is encoded.
+func (m *MessageWriter) info() MessageInfo {
+	return MessageInfo{Type: m.t, Compressed: m.zipped, Size: m.size, Wire: m.wire}
 }
 
 // writeLong sends a message that is longer than a fragment from where it is.
 func (c *Conn) writeLong(ctx context.Context, t MessageType, p []byte) error {
-	m := &MessageWriter{c: c, ctx: ctx, t: t, whole: true}
+	m := &MessageWriter{c: c, ctx: ctx, t: t, whole: true, size: int64(len(p))}
 	if err := c.takeTurn(m); err != nil {
 		return err
 	}
@@ -381,11 +401,15 @@ func (m *MessageWriter) leaveRest(p []byte, err error) error {
 	case w.buffered()+len(p) > c.cfg.queue():
 		go c.abort(ErrQueueFull)
 	default:
+		m.wire += int64(len(p))
 		for size := c.cfg.fragmentSize(); len(p) > size; p = p[size:] {
 			w.out = c.appendFrame(w.out, frame.Header{}, p[:size])
 		}
 		w.out = c.appendFrame(w.out, frame.Header{Fin: true}, p)
 		w.urgent = true
+		if t := c.cfg.Trace; t != nil {
+			t.sentMessage(c, m.info())
+		}
 	}
 	c.dispatch()
 	return err

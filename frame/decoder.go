@@ -174,6 +174,17 @@ func (d *Decoder) Remaining() int64 {
 	return d.remaining
 }
 
+// Header returns the header of the frame that the last Start or Control event told of (RFC 6455 section 5.2), for
+// observers. It is without the masking key, which the Decoder has used up.
+func (d *Decoder) Header() Header {
+	h := Header{Length: d.length, Opcode: d.frame, Masked: d.Role == Server}
+	h.Fin = d.frame.IsControl() || d.flags&finFrame != 0
+	if d.flags&compressed != 0 && (d.frame == Text || d.frame == Binary) {
+		h.RSV = RSV1
+	}
+	return h
+}
+
 // InMessage reports whether a data message has started and has not ended.
 func (d *Decoder) InMessage() bool {
 	return d.open != Continuation

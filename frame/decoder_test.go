@@ -63,6 +63,35 @@ func TestDecoderAliasesInput(t *testing.T) {
 	}
 }
 
+// Header tells the header of the frame that was told of, also between the fragments of a message and after it.
+func TestDecoderHeader(t *testing.T) {
+	for _, role := range bothRoles {
+		d := frame.Decoder{Role: role, AllowRSV1: true}
+		key := uint32(0)
+		if role == frame.Server {
+			key = 0x01020304
+		}
+		for i, h := range []frame.Header{
+			{Opcode: frame.Text, RSV: frame.RSV1, Length: 3},
+			{Opcode: frame.Ping, Fin: true, Length: 1},
+			{Opcode: frame.Continuation, Length: 70000},
+			{Opcode: frame.Continuation, Fin: true},
+			{Opcode: frame.Pong, Fin: true},
+			{Opcode: frame.Binary, Fin: true, Length: 200},
+			{Opcode: frame.Text, Length: 2},
+			{Opcode: frame.Close, Fin: true},
+		} {
+			h.Masked, h.Key = role == frame.Server, key
+			in := append(frame.Append(nil, h), make([]byte, h.Length)...)
+			ev, n, err := d.Step(in)
+			h.Key = 0
+			if got := d.Header(); err != nil || n != len(in) || got != h || ev.Kind == frame.Chunk {
+				t.Errorf("%v, frame %d: %+v, %v, want %+v", role, i, got, err, h)
+			}
+		}
+	}
+}
+
 func TestDecoderTake(t *testing.T) {
 	d := frame.Decoder{Role: frame.Client}
 	if _, _, err := d.Step(unhex("81 04 61")); err != nil {
