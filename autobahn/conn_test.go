@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rfc6455/ws/autobahn"
 	ws "github.com/rfc6455/ws/conn"
@@ -30,13 +31,15 @@ func TestServer(t *testing.T) {
 		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression},
 		Origins: []string{handshake.AnyOrigin},
 	}
-	server := httptest.NewServer(u.Handler(&ws.Events{
+	server := httptest.NewUnstartedServer(u.Handler(&ws.Events{
 		Message: func(c *ws.Conn, kind ws.MessageType, p []byte) {
 			if c.Append(kind, p) != nil {
 				c.CloseNow()
 			}
 		},
 	}))
+	server.Config.ReadHeaderTimeout = 2 * time.Second
+	server.Start()
 	defer server.Close()
 	var report autobahn.Report
 	c := autobahn.Client{

@@ -37,10 +37,10 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// readHead reads up to the empty line that ends a head. What came after it is
-// returned too.
-func readHead(nc net.Conn) (head, rest []byte, err error) {
-	var b []byte
+// readHead reads up to the empty line that ends a head, from early and then from nc.
+// What came after it is returned too.
+func readHead(nc net.Conn, early []byte) (head, rest []byte, err error) {
+	b := early
 	for {
 		if i := bytes.Index(b, []byte("\r\n\r\n")); i >= 0 {
 			return b[:i+4], b[i+4:], nil
@@ -60,7 +60,7 @@ func readHead(nc net.Conn) (head, rest []byte, err error) {
 // openClient does the client's opening handshake on nc (RFC 6455 section 4.1). Bytes
 // that came after the response are returned.
 func (t *tester) openClient(nc net.Conn, u *url.URL) ([]byte, error) {
-	nc.SetDeadline(time.Now().Add(openTimeout))
+	nc.SetDeadline(time.Now().Add(t.c.hello.patience()))
 	key := newKey()
 	request := "GET " + u.RequestURI() + " HTTP/1.1\r\n" +
 		"User-Agent: " + product + "\r\n" +
@@ -80,9 +80,12 @@ func (t *tester) openClient(nc net.Conn, u *url.URL) ([]byte, error) {
 	if err := t.c.hello.write(nc, request); err != nil && t.c.hello == nil {
 		return nil, err // a case of its own may be refused before all is written
 	}
-	head, rest, err := readHead(nc)
+	head, rest, err := readHead(nc, nil)
 	if t.c.hello != nil {
-		if err := t.judgeResponse(head, err); err != nil {
+		if bytes.HasPrefix(head, []byte("HTTP/1.1 100 ")) {
+			head, rest, err = readHead(nc, rest)
+		}
+		if err := t.judgeResponse(nc, head, rest, err); err != nil {
 			t.rec.HTTPResponse = string(head)
 			return nil, err
 		}
@@ -116,7 +119,7 @@ func (c *Case) offer() string {
 
 // sentKey returns the key in a request, which a case may have replaced.
 func sentKey(request string) string {
-	for line := range strings.SplitSeq(request, "\r\n") {
+	for line := range strings.SplitSeq(request, "\n") {
 		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Sec-WebSocket-Key") {
 			return strings.TrimSpace(value)
 		}
@@ -244,6 +247,7 @@ func (t *tester) response(r *http.Request) (string, *refusal) {
 	if err != nil {
 		return "", &refusal{status: http.StatusBadRequest, reason: err.Error()}
 	}
+	t.mustRefuse = t.c.hello.mustRefuse(offers)
 	s := "HTTP/1.1 101 Switching Protocols\r\n" +
 		"Server: " + product + "\r\n" +
 		"Upgrade: WebSocket\r\n" +
@@ -266,5 +270,8 @@ func (t *tester) answer(offers []parameters) string {
 		return ""
 	}
 	t.deflate = newDeflation(p, t.server)
+	if t.c.deflate.text != "" {
+		return t.c.deflate.text
+	}
 	return p.answerText()
 }

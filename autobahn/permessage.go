@@ -125,6 +125,12 @@ type deflateRule struct {
 	// As a server, it goes through the testee's offers with each of these in turn,
 	// and accepts the first offer that allows what is asked of the client.
 	demands []parameters
+	// The tester's answer, in place of the text that is usual for what was accepted;
+	// it has to mean the same.
+	text string
+	// The window that a client said it would have (client_max_window_bits with a value)
+	// is the one that it is held to.
+	promise bool
 	// The case offers in its own way.
 	given bool
 }
@@ -133,17 +139,27 @@ type deflateRule struct {
 func (r *deflateRule) accept(offers []parameters) (parameters, bool) {
 	for _, d := range r.demands {
 		for _, o := range offers {
-			if d.clientBits > 0 && o.clientBits == 0 && !o.clientBitsHint {
+			if d.clientBits > 0 && !o.boundable() {
 				continue
 			}
-			return parameters{
-				serverNoTakeover: o.serverNoTakeover, serverBits: o.serverBits,
+			p := parameters{
+				serverNoTakeover: o.serverNoTakeover || d.serverNoTakeover, serverBits: o.serverBits,
 				clientNoTakeover: d.clientNoTakeover, clientBits: d.clientBits,
-			}, true
+			}
+			if r.promise {
+				p.clientBits = o.clientBits
+			}
+			if d.serverBits > 0 && (p.serverBits == 0 || d.serverBits < p.serverBits) {
+				p.serverBits = d.serverBits
+			}
+			return p, true
 		}
 	}
 	return parameters{}, false
 }
+
+// boundable reports whether an offer lets the server bound the client's window.
+func (p parameters) boundable() bool { return p.clientBits > 0 || p.clientBitsHint }
 
 // offerText returns the header value of an offer, answerText that of an answer.
 func (p parameters) offerText() string {

@@ -1,6 +1,7 @@
 package autobahn
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 
@@ -144,6 +145,9 @@ func (t *tester) countFrame() {
 func (t *tester) endMessage() {
 	payload := t.message
 	if t.packed {
+		if bytes.HasSuffix(payload, []byte(tail)) {
+			t.rec.tails++
+		}
 		var err error
 		if payload, err = t.deflate.decompress(payload); err != nil {
 			t.crash(err.Error())

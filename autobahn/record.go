@@ -41,6 +41,8 @@ type record struct {
 
 	rxOctets, txOctets map[int]int          // size of a read or write: count
 	rxFrames, txFrames map[frame.Opcode]int // opcode: count
+	afterClose         int                  // frames that came after a Close frame
+	tails              int                  // compressed messages with the end of their sync flush
 	keys               []uint32             // of the first frames that came
 	enabled            bool
 	entries            []entry
@@ -120,6 +122,9 @@ func (r *record) sentOctets(b []byte, sync bool) {
 }
 
 func (r *record) gotFrame(h frame.Header, payload []byte) {
+	if r.rxFrames[frame.Close] > 0 {
+		r.afterClose++
+	}
 	r.rxFrames[h.Opcode]++
 	if h.Masked && len(r.keys) < 200 {
 		r.keys = append(r.keys, h.Key)

@@ -21,14 +21,22 @@ func BeyondClients() []*Case { return slices.Clone(beyondClients()) }
 
 var (
 	beyondServers = sync.OnceValue(func() []*Case {
-		return slices.Concat(rows(requestCases()), rows(unmaskedCases()), shared())
+		return slices.Concat(rows(requestCases()), rows(unmaskedCases()), rows(serverEndCases()), shared())
 	})
 	beyondClients = sync.OnceValue(func() []*Case {
-		return slices.Concat(rows(responseCases()), rows(maskedCases()), rows(lazyCases()), shared())
+		return slices.Concat(rows(ownRequestCases()), rows(slices.Concat(responseCases(), responseGrammarCases(), answerCases())),
+			rows(maskedCases()), rows(lazyCases()), shared())
 	})
 	shared = sync.OnceValue(func() []*Case {
-		return slices.Concat(rows(rfcFrameCases()), rows(rfcCloseCases()), rows(rfcDeflateCases()), compressedCases())
+		return slices.Concat(rows(rfcFrameCases()), rows(sentCases()), rows(rfcCloseCases()), rows(rfcDeflateCases()), compressedCases())
 	})
+)
+
+// How long a testee may take in the second catalogue. Both are far more than it needs,
+// so that verdicts do not depend on what else the machine does.
+const (
+	patient  = 10 * second // for all that is to come back
+	reaction = 3 * second  // to fail the connection, to answer a Close frame, to close TCP
 )
 
 // rows completes cases whose identifier is that of a row: it numbers those of each
@@ -54,6 +62,8 @@ func (t *tester) judgeStrictly() {
 		t.Behavior, t.Result = Failed, t.ResultClose
 	case t.rec.rxFrames[8] > 1:
 		t.Behavior, t.Result = Failed, "There was more than one Close frame."
+	case t.rec.afterClose > 0:
+		t.Behavior, t.Result = Failed, "There were frames after the Close frame."
 	}
 }
 

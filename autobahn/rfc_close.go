@@ -24,7 +24,7 @@ func rfcCloseCases() []*Case {
 		refusedClose("U8-8.1-07", "Close with a reason that ends within a code point.", begin{code: 1000, reason: "\xce"}, 1007, 1002),
 		&Case{
 			ID: "CL-5.5-03", Description: "Close without payload.", Expectation: "The answer has no payload, or 1000.",
-			steps: []step{begin{code: -1}, killAfter(second)}, ok: nothing, keepOpen: true,
+			steps: []step{begin{code: -1}, killAfter(reaction)}, ok: nothing, keepOpen: true,
 		},
 		trailing("a message", send{op: frame.Text, payload: "x"}),
 		trailing("a ping", send{op: frame.Ping, payload: "x"}),
@@ -71,7 +71,7 @@ func answered(row string, code int) *Case {
 	return &Case{
 		ID: row, Description: fmt.Sprintf("Close with code %d and a reason.", code),
 		Expectation: "The answer has the same code, 1000 or none.",
-		steps:       []step{begin{code: code, reason: "bye"}, killAfter(second)}, ok: nothing, keepOpen: true,
+		steps:       []step{begin{code: code, reason: "bye"}, killAfter(reaction)}, ok: nothing, keepOpen: true,
 		close: closeRule{byMe: true, codes: []int{1000, code}, clean: true},
 	}
 }
@@ -81,7 +81,7 @@ func refusedClose(row, description string, b begin, codes ...int) *Case {
 	return &Case{
 		ID: row, Description: description,
 		Expectation: "The connection ends, with a code for the error if with a Close frame.",
-		steps:       []step{b, killAfter(second)}, ok: nothing, keepOpen: true,
+		steps:       []step{b, killAfter(reaction)}, ok: nothing, keepOpen: true,
 		close: closeRule{byMe: true, codes: codes},
 	}
 }
@@ -92,7 +92,7 @@ func trailing(what string, s step) *Case {
 	return &Case{
 		ID: "CL-5.5-10", Description: "Send a Close frame and then " + what + ".",
 		Expectation: "The Close frame is answered, once, and what came after it is ignored.",
-		steps:       []step{begin{code: 1000}, s, killAfter(second)}, ok: nothing, keepOpen: true,
+		steps:       []step{begin{code: 1000}, s, killAfter(reaction)}, ok: nothing, keepOpen: true,
 	}
 }
 

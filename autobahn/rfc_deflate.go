@@ -1,7 +1,6 @@
 package autobahn
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 
@@ -30,7 +29,7 @@ func rfcDeflateCases() []*Case {
 			events = append(events, textMessage(w))
 		}
 		c := conversation(row, description, events)
-		c.steps = []step{compressed(append(steps, closeAfter(second)))}
+		c.steps = []step{compressed(append(steps, closeAfter(patient)))}
 		return c
 	}
 	one := []string{"Hello"}
@@ -59,11 +58,12 @@ func rfcDeflateCases() []*Case {
 			steps: []step{compressed{
 				packed(frame.Text, "f248cd", true),
 				send{op: frame.Ping, payload: "p"},
-				packed(frame.Continuation, "c9c90700", false), closeAfter(second),
+				packed(frame.Continuation, "c9c90700", false), closeAfter(patient),
 			}},
 			ok: []event{pong("p"), textMessage("Hello")},
 		},
 	}
+	cases = append(cases, compressedEchoes()...)
 	cases = append(cases, wrongBits()...)
 	cases = append(cases, wrongData()...)
 	for _, c := range cases {
@@ -78,7 +78,7 @@ func rfcDeflateCases() []*Case {
 func wrongBits() []*Case {
 	fails := func(row, description string, steps ...step) *Case {
 		c := violation(row, description)
-		c.steps = []step{compressed(append(steps, killAfter(second)))}
+		c.steps = []step{compressed(append(steps, killAfter(reaction)))}
 		return c
 	}
 	first := packed(frame.Text, "f248cd", true)
@@ -101,7 +101,7 @@ func wrongData() []*Case {
 	wrong := func(row, description string, codes []int, steps ...step) *Case {
 		return &Case{
 			ID: row, Description: description, Expectation: fmt.Sprintf("The connection is failed with one of %v.", codes),
-			steps: []step{compressed(append(steps, killAfter(2*second)))}, ok: nothing, close: closeRule{codes: codes},
+			steps: []step{compressed(append(steps, killAfter(reaction)))}, ok: nothing, close: closeRule{codes: codes},
 		}
 	}
 	broken := []int{1007, 1002}
@@ -117,21 +117,5 @@ func wrongData() []*Case {
 		wrong("U8-8.1-06", "Send invalid UTF-8, compressed, in fragments of one octet.", []int{1007}, say{payload: kosme + surrogate + edited, fragment: 1}),
 		wrong("U8-8.1-06", "Send text that ends within a code point, compressed.", []int{1007}, say{payload: "\xce"}),
 		wrong("PD-8-18", "Send 64 MiB of zeros, compressed.", []int{1009}, bomb),
-		windowCase(),
-	}
-}
-
-// windowCase sends what a compressor would like to look far back for. The tester
-// inflates with the window that was agreed on and no more.
-func windowCase() *Case {
-	payload := bytes.Repeat(dataSets[0].slice(0, 600), 60) // repeats beyond 512 octets, within 32 KiB
-	return &Case{
-		ID: "PD-7.1.2-17", Description: "Ask for a window of 9 bits, and send what repeats itself at 600 octets.",
-		Expectation: "The messages come back, compressed with a window of 512 octets.",
-		deflate:     &deflateRules[2].rule,
-		steps: []step{compressed{
-			say{payload: string(payload)}, say{payload: string(payload)}, closeAfter(3 * second),
-		}},
-		ok: []event{textMessage(string(payload)), textMessage(string(payload))},
 	}
 }

@@ -14,7 +14,7 @@ import (
 func violation(row, description string, steps ...step) *Case {
 	return &Case{
 		ID: row, Description: description, Expectation: failed,
-		steps: append(steps, killAfter(second)), ok: nothing, close: protocolError,
+		steps: append(steps, killAfter(reaction)), ok: nothing, close: protocolError,
 	}
 }
 
@@ -22,7 +22,7 @@ func violation(row, description string, steps ...step) *Case {
 func conversation(row, description string, ok []event, steps ...step) *Case {
 	return &Case{
 		ID: row, Description: description, Expectation: "What is due comes, then the connection closes cleanly with 1000.",
-		steps: append(steps, closeAfter(3*second)), ok: ok,
+		steps: append(steps, closeAfter(patient)), ok: ok,
 	}
 }
 
@@ -71,7 +71,26 @@ func unmaskedCases() []*Case {
 		violation(row, "Send an empty text frame without mask.", raw("\x81\x00")),
 		violation(row, "Send a ping without mask.", raw("\x89\x01p")),
 		violation(row, "Send a Close frame without mask.", raw("\x88\x02\x03\xe8")),
+		masks("TX-5.1-14", "No frame that comes back is masked."),
+		golden("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "\x01\x83\x37\xfa\x21\x3d\x7f\x9f\x4d",
+			"\x80\x82\x37\xfa\x21\x3d\x5b\x95", "\x89\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
 	}
+}
+
+// masks has a testee send frames of all kinds but Close, which comes in the end.
+func masks(row, expectation string) *Case {
+	c := conversation(row, "Send a ping, an empty message, and messages of each form of length.",
+		[]event{pong("p"), textMessage(""), textMessage("a"), binaryMessage(strings.Repeat("b", 300)), binaryMessage(strings.Repeat("c", 65536))},
+		send{op: frame.Ping, payload: "p"}, send{op: frame.Text}, send{op: frame.Text, payload: "a"},
+		send{op: frame.Binary, payload: "b", length: 300}, send{op: frame.Binary, payload: "c", length: 65536})
+	c.Expectation = expectation
+	return c
+}
+
+// golden sends the examples of RFC 6455 section 5.7.
+func golden(whole, first, last, ping string) *Case {
+	return conversation("RX-5.7-12", "Send the examples of RFC 6455 section 5.7.",
+		[]event{textMessage("Hello"), textMessage("Hello"), pong("Hello")}, raw(whole), raw(first), raw(last), raw(ping))
 }
 
 // maskedCases are for clients: no frame of a server is masked.
@@ -80,6 +99,8 @@ func maskedCases() []*Case {
 	cases := []*Case{
 		violation(row, "Send a text frame with a mask of zeros.", raw("\x81\x82\x00\x00\x00\x00hi")),
 		violation(row, "Send a ping with a mask.", raw("\x89\x80\x01\x02\x03\x04")),
+		masks("TX-5.1-13", "All frames that come back are masked."),
+		golden("\x81\x05Hello", "\x01\x03Hel", "\x80\x02lo", "\x89\x05Hello"),
 	}
 	// The keys of a client are its own frames'.
 	many := conversation("TX-5.3-15", fmt.Sprintf("Send %d short messages and look at the keys of what comes back.", manyKeys), nil)

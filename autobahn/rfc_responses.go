@@ -11,7 +11,7 @@ func response(row, description string, refuse bool, edits ...edit) *Case {
 	c := &Case{
 		ID: row, Description: description, Expectation: "The client opens the connection, and a message comes back.",
 		hello: &opening{edits: edits, refuse: refuse},
-		steps: []step{send{op: frame.Text, payload: "hi"}, closeAfter(second)},
+		steps: []step{send{op: frame.Text, payload: "hi"}, closeAfter(patient)},
 		ok:    []event{textMessage("hi")},
 	}
 	if refuse {
@@ -32,7 +32,7 @@ func responseCases() []*Case {
 	status := func(line string) edit { return edit{"HTTP/1.1 101 Switching Protocols", line} }
 	together := response("HC-4.1-30", "The response and a frame in one write.", take)
 	together.hello.after = "\x81\x02hi"
-	together.steps = []step{closeAfter(second)}
+	together.steps = []step{closeAfter(patient)}
 	chopped := response("HC-4.1-31", "The response comes one octet at a time.", take)
 	chopped.hello.chop = true
 	return []*Case{

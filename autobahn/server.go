@@ -42,8 +42,9 @@ type Server struct {
 	// Progress is called with each outcome. Calls do not overlap.
 	Progress func(o *Outcome)
 
-	mu   sync.Mutex         // for Progress, and for stop
+	mu   sync.Mutex         // for Progress, and for what follows
 	stop context.CancelFunc // ends Serve, while it runs
+	keys map[string]bool    // the values of Sec-WebSocket-Key so far
 }
 
 // Serve serves until ctx ends or a client asks for the end, and then closes the
@@ -95,7 +96,7 @@ func (s *Server) visit() *visit {
 func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	defer nc.Close()
 	nc.SetDeadline(time.Now().Add(openTimeout))
-	head, rest, err := readHead(nc)
+	head, rest, err := readHead(nc, nil)
 	if err != nil {
 		return // nobody is there to be told
 	}
@@ -112,10 +113,14 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	v.t.rec.HTTPResponse = response
 	v.t.rec.Traffic.PreopenIncomingOctetsWireLevel = len(head)
 	v.t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(response)
-	if err := v.t.c.hello.write(nc, response); err != nil || v.page() {
+	if v.t.c.hello != nil {
+		v.t.awaitEarly(nc, rest)
+	}
+	// A client that has seen enough may close TCP before all is written.
+	if err := v.t.c.hello.write(nc, response); err != nil && !v.t.mustRefuse || v.page() {
 		return
 	}
-	if v.t.c.hello != nil && v.t.c.hello.refuse {
+	if v.t.mustRefuse {
 		v.t.judgeRefusal(nc)
 		v.end()
 		return
@@ -175,7 +180,20 @@ func (v *visit) open(head []byte, port string) (string, *refusal) {
 	if err := v.prepare(); err != nil {
 		return "", &refusal{status: http.StatusInternalServerError, reason: err.Error()}
 	}
+	v.t.keyAgain = v.s.keyAgain(r.Header.Get("Sec-WebSocket-Key"))
 	return v.t.response(r)
+}
+
+// keyAgain reports whether a client has used a key before.
+func (s *Server) keyAgain(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil {
+		s.keys = make(map[string]bool)
+	}
+	again := s.keys[key]
+	s.keys[key] = true
+	return again
 }
 
 // page returns a page of the report as an HTTP response.

@@ -18,6 +18,11 @@ import (
 type testee struct {
 	accept     string       // instead of the right Sec-WebSocket-Accept
 	extension  string       // in the response
+	header     string       // another line of the response
+	refusal    string       // instead of the response
+	mirror     bool         // send each frame of a message back as it came
+	long       bool         // send lengths in more octets than need be
+	talks      bool         // send a pong after a Close frame
 	echoAs     frame.Opcode // of every message; zero: as it came
 	change     string       // appended to every message
 	masked     bool         // mask what is sent, with a key of zeros
@@ -57,6 +62,13 @@ func (e testee) connection(c net.Conn) {
 	if err != nil {
 		return
 	}
+	if e.refusal != "" {
+		fmt.Fprint(c, e.refusal)
+		if e.keepTCP {
+			io.Copy(io.Discard, r)
+		}
+		return
+	}
 	accept := e.accept
 	if accept == "" {
 		accept = acceptKey(request.Header.Get("Sec-WebSocket-Key"))
@@ -65,7 +77,7 @@ func (e testee) connection(c net.Conn) {
 	if e.extension != "" {
 		fmt.Fprintf(c, "Sec-WebSocket-Extensions: %s\r\n", e.extension)
 	}
-	fmt.Fprint(c, "\r\n")
+	fmt.Fprint(c, e.header+"\r\n")
 	e.echo(c, r)
 }
 
@@ -77,6 +89,11 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 		h, payload, err := readFrame(r)
 		if err != nil {
 			return
+		}
+		if e.mirror && !h.Opcode.IsControl() {
+			h.Masked = false
+			c.Write(append(frame.Append(nil, h), payload...))
+			continue
 		}
 		if h.Opcode.IsReserved() || h.RSV != 0 || h.Opcode.IsControl() && len(payload) > 125 {
 			if e.drops {
@@ -100,6 +117,9 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 		case frame.Close:
 			if !e.noClose {
 				e.send(c, frame.Close, closePayload(e.closeCode))
+			}
+			if e.talks {
+				e.send(c, frame.Pong, nil)
 			}
 			if e.keepTCP || e.noClose {
 				io.Copy(io.Discard, r) // until the tester closes
@@ -128,7 +148,11 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 
 func (e testee) send(c io.Writer, op frame.Opcode, payload []byte) {
 	h := frame.Header{Opcode: op, Fin: true, Length: int64(len(payload)), Masked: e.masked}
-	c.Write(append(frame.Append(nil, h), payload...))
+	b := frame.Append(nil, h)
+	if e.long && len(payload) < 126 {
+		b = []byte{b[0], 126, 0, byte(len(payload))}
+	}
+	c.Write(append(b, payload...))
 }
 
 func closePayload(code int) []byte {

@@ -16,6 +16,7 @@ type writer struct {
 	mu    sync.Mutex
 	wake  *sync.Cond
 	queue []piece
+	held  bool // write nothing for now
 	end   bool // close the connection when the queue is empty
 	dead  bool
 }
@@ -49,6 +50,21 @@ func (w *writer) write(b []byte, alone bool) {
 	} else {
 		w.queue = append(w.queue, piece{b, alone})
 	}
+	w.mu.Unlock()
+	w.wake.Signal()
+}
+
+// hold has what is written from now on wait for release, so that it goes out together.
+func (w *writer) hold() {
+	w.mu.Lock()
+	w.held = true
+	w.mu.Unlock()
+}
+
+// release is described with hold.
+func (w *writer) release() {
+	w.mu.Lock()
+	w.held = false
 	w.mu.Unlock()
 	w.wake.Signal()
 }
@@ -103,7 +119,7 @@ func (w *writer) run() {
 func (w *writer) next() ([]piece, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.queue) == 0 && !w.end && !w.dead {
+	for (w.held || len(w.queue) == 0 && !w.end) && !w.dead {
 		w.wake.Wait()
 	}
 	if w.dead {

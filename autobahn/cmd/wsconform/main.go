@@ -4,7 +4,7 @@
 //	wsconform server-test -url ws://127.0.0.1:9001   test an echo server
 //	wsconform serve -addr 127.0.0.1:9001             be the server that echo clients test themselves against
 //	wsconform list                                   show the cases
-//	wsconform diff A/index.json B/index.json         compare the verdicts of two reports
+//	wsconform diff A/index.json B/index.json         compare the verdicts of two reports, or of lists of them
 //
 // A server under test echoes each message. A client under test asks for
 // /getCaseCount, echoes on /runCase?case=N&agent=NAME for each N from one to that
@@ -19,10 +19,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -32,7 +30,7 @@ import (
 const usage = `usage: wsconform server-test -url ws://HOST:PORT/ [flags]
        wsconform serve -addr HOST:PORT [flags]
        wsconform list [flags]
-       wsconform diff A/index.json B/index.json
+       wsconform diff [-ids] A/index.json[,...] B/index.json[,...]
 `
 
 func main() {
@@ -172,42 +170,4 @@ func list(args []string) error {
 		fmt.Printf("%-8s %s\n         %s\n", c.ID, c.Description, c.Expectation)
 	}
 	return err
-}
-
-// diff compares two reports: those of this suite and of the genuine one, or those
-// of a testee before and after a change.
-func diff(args []string) error {
-	f := flag.NewFlagSet("diff", flag.ExitOnError)
-	f.Parse(args)
-	if f.NArg() != 2 {
-		return errors.New("diff needs two index.json files")
-	}
-	a, err := autobahn.ReadIndex(f.Arg(0))
-	if err != nil {
-		return err
-	}
-	b, err := autobahn.ReadIndex(f.Arg(1))
-	if err != nil {
-		return err
-	}
-	compared, different := 0, 0
-	for agent := range a {
-		for _, id := range slices.SortedFunc(maps.Keys(a[agent]), autobahn.Compare) {
-			x := a[agent][id]
-			y, ok := b[agent][id]
-			if !ok {
-				continue
-			}
-			compared++
-			if x.Behavior != y.Behavior || x.BehaviorClose != y.BehaviorClose {
-				different++
-				fmt.Printf("%s %s: %s, close %s / %s, close %s\n", agent, id, x.Behavior, x.BehaviorClose, y.Behavior, y.BehaviorClose)
-			}
-		}
-	}
-	fmt.Printf("%d cases in both, %d verdicts differ\n", compared, different)
-	if different > 0 || compared == 0 {
-		return errNotPassed
-	}
-	return nil
 }

@@ -47,6 +47,9 @@ func TestDiff(t *testing.T) {
 	if err := diff([]string{a, b}); !errors.Is(err, errNotPassed) {
 		t.Errorf("reports that differ: %v", err)
 	}
+	if err := diff([]string{a + "," + b, b}); err != nil {
+		t.Errorf("one of two runs is the same: %v", err)
+	}
 	other := filepath.Join(dir, "other")
 	if err := os.WriteFile(other, []byte(`{"y": {}}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,7 +60,19 @@ func TestDiff(t *testing.T) {
 	if err := diff([]string{a, strings.Repeat("x", 9)}); err == nil {
 		t.Error("no such file: no error")
 	}
+	if err := diff([]string{a + "," + filepath.Join(dir, "none"), b}); err == nil {
+		t.Error("one of two files is not there: no error")
+	}
 	if err := diff([]string{a}); err == nil {
 		t.Error("one report: no error")
+	}
+}
+
+func TestCompare(t *testing.T) {
+	a := verdicts{"x": {"1": {"OK"}, "2": {"OK"}, "3": {"OK", "FAILED"}, "4": {"OK"}}, "y": {"1": {"OK"}}}
+	b := verdicts{"x": {"1": {"OK"}, "2": {"FAILED"}, "3": {"FAILED"}, "5": {"OK"}}}
+	compared, differ, unsteady := compare(a, b)
+	if compared != 3 || len(differ) != 1 || differ[0].id != "2" || len(unsteady) != 1 || unsteady[0].id != "3" {
+		t.Errorf("%d compared, %v differ, %v unsteady", compared, differ, unsteady)
 	}
 }
