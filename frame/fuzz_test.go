@@ -73,13 +73,32 @@ func newDecoder(how uint8, b []byte) (frame.Decoder, *oracle) {
 	return d, o
 }
 
+// inTwo splits at one place.
+func inTwo(at int) split {
+	return func(left int) (int, bool) {
+		n := left
+		if at > 0 {
+			n = min(at, left)
+		}
+		at = 0
+		return n, false
+	}
+}
+
+// everyCut is how long an input may be to be cut at every place.
+const everyCut = 200
+
 // However the bytes are split, and whether payload goes through Step or Take, the same comes of them.
 func FuzzDecoderSplits(f *testing.F) {
 	seedDecoder(f)
 	f.Fuzz(func(t *testing.T, b []byte, how uint8, seed uint64) {
 		d, _ := newDecoder(how, b)
 		want := feed(t, &d, b, whole)
-		for _, next := range []split{singleBytes, wholeWithTake, random(seed), random(seed + 1)} {
+		splits := []split{singleBytes, wholeWithTake, random(seed), random(seed + 1)}
+		for at := 1; at < len(b) && len(b) <= everyCut; at++ {
+			splits = append(splits, inTwo(at))
+		}
+		for _, next := range splits {
 			d2, _ := newDecoder(how, b)
 			got := feed(t, &d2, b, next)
 			if got.err != want.err || !slices.Equal(got.events, want.events) {
@@ -113,7 +132,22 @@ func FuzzDecoderOracle(f *testing.F) {
 	})
 }
 
-// What an Encoder agrees to send, a Decoder of the other role receives.
+// sent notes what a frame that an Encoder agreed to send must come to.
+func (tr *trace) sent(h frame.Header, payload []byte) {
+	if h.Opcode.IsControl() {
+		tr.events = append(tr.events, event(h.Opcode, payload))
+		return
+	}
+	if h.Opcode != frame.Continuation {
+		tr.opcode, tr.compressed = h.Opcode, h.RSV == frame.RSV1
+	}
+	tr.message = append(tr.message, payload...)
+	if h.Fin {
+		tr.end()
+	}
+}
+
+// What an Encoder agrees to send, a Decoder of the other role receives, and nothing else.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("\x01ab\x00cd\x89x\x80ef\x88"), uint8(0), uint64(1))
 	f.Add([]byte("\xc1\xff\xfe\x82\x01\xff\x88\x03\xe8"), uint8(1), uint64(2))
@@ -122,19 +156,29 @@ func FuzzRoundTrip(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		e := frame.Encoder{Role: frame.Role(role & 1), AllowRSV1: true}
 		var b []byte
+		want := new(trace)
 		for len(program) > 0 { // an instruction: the first byte of a frame, and some of the rest as its payload
 			first := program[0]
 			n := min(len(program)-1, r.IntN(300))
 			h := frame.Header{
 				Opcode: frame.Opcode(first & 15), RSV: first >> 4 & 7, Fin: first&128 != 0, Key: r.Uint32(),
 			}
-			b, _ = e.AppendFrame(b, h, program[1:1+n])
+			before := bytes.Clone(b)
+			var err error
+			if b, err = e.AppendFrame(b, h, program[1:1+n]); err == nil {
+				want.sent(h, program[1:1+n])
+			} else if !bytes.Equal(b, before) {
+				t.Fatalf("%+v: refused with %v, and written % x", h, err, b[len(before):])
+			}
 			program = program[1+n:]
 		}
 		d := frame.Decoder{Role: other(e.Role), AllowRSV1: true}
 		tr := feed(t, &d, b, random(seed))
 		if tr.err != nil && tr.err != frame.ErrInvalidUTF8 {
 			t.Fatalf("% x: %v", b, tr.err)
+		}
+		if got := tr.events; len(got) > len(want.events) || !slices.Equal(got, want.events[:len(got)]) || tr.err == nil && len(got) < len(want.events) {
+			t.Fatalf("% x: sent %q, received %q", b, want.events, got)
 		}
 		if tr.err == nil && (!d.Between() || d.InMessage() != e.InMessage() && !d.Closed()) {
 			t.Fatalf("% x: the decoder is inside a frame or a message", b)

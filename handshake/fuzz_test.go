@@ -117,8 +117,37 @@ func FuzzParseExtensions(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(list, again) {
 			t.Fatalf("%q became %q, %v", list, again, err)
 		}
-		browserPolicy.Deflate.negotiate(list)
+		checkAnswer(t, list)
 	})
+}
+
+// checkAnswer checks the answer to offers: what was agreed lies within the policy
+// and within one of the offers, and the answer says just that.
+func checkAnswer(t *testing.T, offers []Extension) {
+	policy := &DeflatePolicy{ServerMaxWindowBits: 12, ClientMaxWindowBits: 10}
+	agreed, answer := policy.negotiate(offers)
+	if agreed == nil {
+		return
+	}
+	list, err := ParseExtensions([]string{string(answer.append(nil))})
+	if err != nil || len(list) != 1 || list[0].Name != extDeflate {
+		t.Fatalf("%q: answered %q: %v", offers, answer.append(nil), err)
+	}
+	if again, ok := parseDeflate(list[0].Params); !ok || again != answer || *again.agreed() != *agreed {
+		t.Fatalf("%q: agreed on %+v, answered %q", offers, agreed, answer.append(nil))
+	}
+	// Without takeover nothing is held between messages, whatever the window.
+	if bits := agreed.ClientMaxWindowBits; bits < 8 || bits > 10 && !agreed.ClientNoContextTakeover {
+		t.Fatalf("%q: agreed on %+v", offers, agreed)
+	}
+	for _, e := range offers {
+		offer, ok := parseDeflate(e.Params)
+		if ok && e.Name == extDeflate && agreed.ServerMaxWindowBits >= 8 && agreed.ServerMaxWindowBits <= min(12, orMax(offer.serverBits)) &&
+			(agreed.ServerNoContextTakeover || !offer.serverNoTakeover) && (answer.clientBits == 0 || offer.clientBits != 0) {
+			return
+		}
+	}
+	t.Fatalf("%q: nothing like %+v was offered", offers, agreed)
 }
 
 // FuzzParseURL checks that every URL taken gives a request that a server takes, and

@@ -183,7 +183,7 @@ func (s *soak) load(ctx context.Context, all []*held) error {
 func (s *soak) settle(before sample) (after sample, err error) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		after, err = s.look("after")
-		if err != nil || after.left(before) == "" || time.Now().After(deadline) {
+		if err != nil || s.left(after, before) == "" || time.Now().After(deadline) {
 			s.add(after)
 			return after, err
 		}

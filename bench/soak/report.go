@@ -57,17 +57,27 @@ func (f figures) String() string {
 
 func mib(n uint64) float64 { return float64(n) / (1 << 20) }
 
-// left says what x holds that was not held before, connections aside.
-func (x sample) left(before sample) string {
+// mostGoroutines is how many there were at once, as far as the samples tell.
+func (s *soak) mostGoroutines() (server, client int) {
+	for _, x := range s.samples {
+		server, client = max(server, x.server.Goroutines), max(client, x.client.Goroutines)
+	}
+	return server, client
+}
+
+// left says what x holds, when all connections have gone, that was not held before.
+func (s *soak) left(x, before sample) string {
+	server, client := s.mostGoroutines()
 	for _, p := range []struct {
 		name        string
 		now, before figures
-	}{{"server", x.server, before.server}, {"client", x.client, before.client}} {
+		most        int
+	}{{"server", x.server, before.server, server}, {"client", x.client, before.client, client}} {
 		if p.now.Descriptors > p.before.Descriptors || p.now.Goroutines > p.before.Goroutines {
 			return fmt.Sprintf("the %s has %d descriptors and %d goroutines at the end, and had %d and %d before",
 				p.name, p.now.Descriptors, p.now.Goroutines, p.before.Descriptors, p.before.Goroutines)
 		}
-		if p.now.Heap > p.before.Heap+heapLeft {
+		if p.now.Heap > p.before.Heap+heapLeft+uint64(p.most)*goroutineLeft {
 			return fmt.Sprintf("the %s has %.1f MiB of heap at the end, and had %.1f before", p.name, mib(p.now.Heap), mib(p.before.Heap))
 		}
 	}
@@ -80,7 +90,9 @@ func (x sample) left(before sample) string {
 const (
 	heapSlack, heapShare         = 4 << 20, 1.05
 	residentSlack, residentShare = 16 << 20, 1.10
-	heapLeft                     = 4 << 20 // of tables and pools, when all connections have gone
+
+	heapLeft      = 2 << 20 // of tables and pools, when all connections have gone
+	goroutineLeft = 600     // what Go keeps of each goroutine that there ever was at once
 )
 
 // growth says what grew under load.
@@ -157,7 +169,7 @@ func (s *soak) verdict(before, after sample) error {
 	for _, g := range s.growth() {
 		c.problems.add("%s", g)
 	}
-	if left := after.left(before); left != "" {
+	if left := s.left(after, before); left != "" {
 		c.problems.add("%s", left)
 	}
 	return errors.Join(failures("server", after.counts.Problems, after.counts.First), failures("client", c.problems.Count, c.problems.First))

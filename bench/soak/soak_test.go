@@ -89,7 +89,7 @@ func TestVerdict(t *testing.T) {
 	for want, spoil := range map[string]func(*soak, *sample){
 		"2 descriptors":       func(_ *soak, x *sample) { x.server.Descriptors = 2 },
 		"3 goroutines":        func(_ *soak, x *sample) { x.client.Goroutines = 3 },
-		"MiB of heap":         func(_ *soak, x *sample) { x.client.Heap = 5 << 20 },
+		"MiB of heap":         func(_ *soak, x *sample) { x.client.Heap = 3 << 20 },
 		"connections: the":    func(_ *soak, x *sample) { x.counts.Opened++ },
 		"messages sent":       func(_ *soak, x *sample) { x.counts.Messages++ },
 		"less than half":      func(s *soak, _ *sample) { s.churn = 100 },
