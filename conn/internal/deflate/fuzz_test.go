@@ -39,7 +39,7 @@ func FuzzDecoder(f *testing.F) {
 			if err != want || err == nil && !bytes.Equal(inPieces, got) {
 				t.Fatalf("pieces of %d: %d bytes, %v; want %d, %v", n, len(inPieces), err, len(got), want)
 			}
-			inReads, err := readPieces(&reads, wire, 256-n, n)
+			inReads, err := readPieces(&reads, wire, 257-n, n)
 			if err != want || err == nil && !bytes.Equal(inReads, got) {
 				t.Fatalf("reads of %d: %d bytes, %v; want %d, %v", n, len(inReads), err, len(got), want)
 			}
