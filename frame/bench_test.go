@@ -91,23 +91,25 @@ func BenchmarkAppendFrame(b *testing.B) {
 	}
 }
 
-// BenchmarkUTF8 validates text in one piece, against unicode/utf8 in the same run.
+// BenchmarkUTF8 validates text in one piece at each level, against unicode/utf8 in the same run.
 func BenchmarkUTF8(b *testing.B) {
 	texts := map[string]string{"ascii": "0123456789abcdef", "latin": "Größe in Äther ", "cjk": "日本語の文字列"}
 	for name, s := range texts {
-		for _, n := range []int{16, 128, 4 << 10} {
+		for _, n := range []int{16, 80, 128, 1 << 10, 16 << 10} {
 			text := bytes.Repeat([]byte(s), n/len(s)+1)[:n]
 			for !utf8.Valid(text) {
 				text = text[:len(text)-1]
 			}
-			b.Run(fmt.Sprintf("%s/%dB/Write", name, n), func(b *testing.B) {
-				var u frame.UTF8
-				b.SetBytes(int64(n))
-				for b.Loop() {
-					if !u.Write(text) {
-						b.Fatal()
+			frame.EachLevel(func(level string) {
+				b.Run(fmt.Sprintf("%s/%dB/%s", name, n, level), func(b *testing.B) {
+					var u frame.UTF8
+					b.SetBytes(int64(n))
+					for b.Loop() {
+						if !u.Write(text) {
+							b.Fatal()
+						}
 					}
-				}
+				})
 			})
 			b.Run(fmt.Sprintf("%s/%dB/std", name, n), func(b *testing.B) {
 				b.SetBytes(int64(n))

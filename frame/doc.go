@@ -22,7 +22,8 @@
 //   - [Decoder]: a peer's bytes to events. It enforces every rule of the RFC that can be seen in the bytes.
 //   - [Encoder]: headers and payloads to bytes. It refuses to send what a peer would have to refuse.
 //   - [CloseCode], [ParseClose], [AppendClose], [TruncateReason]: the payload of a Close frame.
-//   - [UTF8]: validation of text that comes in pieces, failing at the first impossible byte.
+//   - [UTF8]: validation of text that comes in pieces, failing at the first impossible byte, by vector instructions
+//     where the machine has them (AVX2 or AVX-512 on amd64, NEON on arm64) and the piece is long enough.
 //   - [Lifecycle] and [Next]: the closing handshake as a state and one pure transition function.
 //   - [Error]: one value for each rule, which knows its close code and its section of the RFC.
 //

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -218,22 +219,32 @@ func FuzzUTF8(f *testing.F) {
 	}
 	f.Add(bytes.Repeat([]byte("aé日😀"), 30), uint64(7))
 	f.Fuzz(func(t *testing.T, p []byte, seed uint64) {
-		if frame.ValidUTF8(p) != utf8.Valid(p) {
-			t.Fatalf("%q: ValidUTF8 %v", p, frame.ValidUTF8(p))
-		}
-		r := rand.New(rand.NewPCG(seed, 3629))
-		var u frame.UTF8
-		ok, n := true, 0
-		for ok && n < len(p) {
-			k := 1 + r.IntN(min(len(p)-n, 40))
-			ok = u.Write(p[n : n+k])
-			n += k
-			if ok != isPrefix(p[:n]) {
-				t.Fatalf("%q: %v", p[:n], ok)
-			}
-		}
-		if (ok && u.Done()) != utf8.Valid(p) {
-			t.Fatalf("%q: valid %v, done %v", p, ok, u.Done())
-		}
+		text := strings.Repeat("aé日😀", 1+int(seed%40)) // to make it long enough for a kernel
+		long := append([]byte(text[:len(text)-9*int(seed%2)]), p...)
+		frame.EachLevel(func(string) {
+			fuzzUTF8(t, p, seed, 40)
+			fuzzUTF8(t, append(long, text...), seed, 300)
+		})
 	})
+}
+
+// fuzzUTF8 holds both ways in against package utf8, one of them with pieces of up to largest bytes.
+func fuzzUTF8(t *testing.T, p []byte, seed uint64, largest int) {
+	if frame.ValidUTF8(p) != utf8.Valid(p) {
+		t.Fatalf("%q: ValidUTF8 %v", p, frame.ValidUTF8(p))
+	}
+	r := rand.New(rand.NewPCG(seed, 3629))
+	var u frame.UTF8
+	ok, n := true, 0
+	for ok && n < len(p) {
+		k := 1 + r.IntN(min(len(p)-n, largest))
+		ok = u.Write(p[n : n+k])
+		n += k
+		if ok != isPrefix(p[:n]) {
+			t.Fatalf("%q: %v", p[:n], ok)
+		}
+	}
+	if (ok && u.Done()) != utf8.Valid(p) {
+		t.Fatalf("%q: valid %v, done %v", p, ok, u.Done())
+	}
 }

@@ -18,9 +18,22 @@ const failed = 0xFF
 
 // ValidUTF8 reports whether all of p is valid UTF-8. An unfinished code point at its end is not.
 func ValidUTF8(p []byte) bool {
-	p = p[ascii(p):]
-	return len(p) == 0 || utf8.Valid(p)
+	vector := useVector(len(p))
+	if vector && len(p) >= asciiMax {
+		return validLong(p)
+	}
+	n := ascii(p)
+	switch {
+	case n == len(p):
+		return true
+	case vector:
+		return validLong(p)
+	}
+	return utf8.Valid(p[n:])
 }
+
+// asciiMax is the length, in bytes, from which on a kernel finds out faster than ascii that a text is nothing else.
+const asciiMax = 512
 
 // Write validates the next piece. It returns false if the text is invalid at or before the last byte of p, and keeps
 // returning false until Reset. It keeps nothing of p. Write(nil) tells whether all was valid so far.
@@ -32,11 +45,8 @@ func (u *UTF8) Write(p []byte) bool {
 	if u.need != 0 {
 		return u.need != failed
 	}
-	if p = p[ascii(p):]; len(p) == 0 {
-		return true
-	}
 	n := len(p) - unfinished(p)
-	if !utf8.Valid(p[:n]) {
+	if !ValidUTF8(p[:n]) {
 		u.need = failed
 		return false
 	}

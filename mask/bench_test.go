@@ -3,6 +3,8 @@ package mask
 import (
 	"fmt"
 	"testing"
+
+	"github.com/rfc6455/ws/internal/cpu"
 )
 
 // The benchmarks put this package beside two rivals in the same run: a plain loop over 8-byte words, and a copy of
@@ -73,10 +75,10 @@ func run(b *testing.B, n int, name string, f func(key uint32) uint32) {
 }
 
 func atEachLevel(b *testing.B, n int, f func(key uint32) uint32) {
-	defer func(l level) { active = l }(active)
-	for l := levelGeneric; l <= best(); l++ {
+	defer func(l cpu.Level) { active = l }(active)
+	for l := levelGeneric; l <= cpu.Best(); l++ {
 		active = l
-		run(b, n, levelNames[l], f)
+		run(b, n, l.String(), f)
 	}
 }
 

@@ -3,6 +3,8 @@ package mask
 import (
 	"math/bits"
 	"unsafe"
+
+	"github.com/rfc6455/ws/internal/cpu"
 )
 
 // XOR masks or unmasks p in place with key (RFC 6455 section 5.3) and returns the key for the bytes that follow p in
@@ -51,14 +53,12 @@ func rotate(key uint32, n int) uint32 {
 	return bits.RotateLeft32(key, -8*n)
 }
 
-// A level is a way to mask long slices. Levels are in order: a machine that has one has those below it.
-type level uint8
-
+// The ways to mask long slices, by the names that the assembly knows.
 const (
-	levelGeneric level = iota // 8-byte words in Go
-	levelVector               // AVX2 on amd64, NEON on arm64
-	levelWide                 // AVX-512 on amd64
+	levelGeneric = cpu.Generic // 8-byte words in Go
+	levelVector  = cpu.Vector
+	levelWide    = cpu.Wide
 )
 
 // active is the level in use. It is set once, before main, and changed by tests alone.
-var active = best()
+var active = cpu.Best()

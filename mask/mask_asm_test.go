@@ -5,6 +5,8 @@ package mask
 import (
 	"testing"
 	"unsafe"
+
+	"github.com/rfc6455/ws/internal/cpu"
 )
 
 // Long slices go to the kernels, at the levels that have one.
@@ -22,7 +24,7 @@ func TestUseVector(t *testing.T) {
 // this looks where they need not: with src one byte behind dst, which Copy refuses, the bytes depend on how many are
 // loaded before the first of them is stored.
 func TestKernelOfLevel(t *testing.T) {
-	seen := make(map[string]level)
+	seen := make(map[string]cpu.Level)
 	eachLevel(t, func(t *testing.T) {
 		if active == levelGeneric {
 			t.Skip("no kernel")

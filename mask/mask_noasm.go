@@ -2,9 +2,6 @@
 
 package mask
 
-// best returns the one level there is without assembly.
-func best() level { return levelGeneric }
-
 // useVector keeps everything in Go.
 func useVector(int) bool { return false }
 

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"github.com/rfc6455/ws/internal/cpu"
 )
 
 const (
@@ -17,15 +19,13 @@ const (
 // phases are the key of RFC 6455 section 5.7, 37 fa 21 3d, as it applies to bytes 0 to 3 of a frame.
 var phases = [4]uint32{0x3d21fa37, 0x373d21fa, 0xfa373d21, 0x21fa373d}
 
-var levelNames = [...]string{levelGeneric: "generic", levelVector: "vector", levelWide: "wide"}
-
 // eachLevel runs the test once for every level of this machine.
 func eachLevel(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	defer func(l level) { active = l }(active)
-	for l := levelGeneric; l <= best(); l++ {
+	defer func(l cpu.Level) { active = l }(active)
+	for l := levelGeneric; l <= cpu.Best(); l++ {
 		active = l
-		t.Run(levelNames[l], f)
+		t.Run(l.String(), f)
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build !purego
 
-package mask
+package cpu
 
 // best returns the level of this processor: every 64-bit ARM that Go runs on has NEON.
-func best() level { return levelVector }
+func best() Level { return Vector }
