@@ -119,7 +119,7 @@ var errWouldBlock error = syscall.EAGAIN
 // readFD reads once. It returns errWouldBlock, io.EOF, or a *net.OpError.
 func readFD(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Read(int(fd), p)
+		n, err := sysRead(fd, p)
 		switch {
 		case err == nil && n > 0:
 			return n, nil
@@ -137,7 +137,7 @@ func readFD(fd uintptr, p []byte) (int, error) {
 // writeFD writes until p is out or the socket is full.
 func writeFD(fd uintptr, p []byte) (n int, err error) {
 	for n < len(p) {
-		m, err := syscall.Write(int(fd), p[n:])
+		m, err := sysWrite(fd, p[n:])
 		if m > 0 {
 			n += m
 		}
