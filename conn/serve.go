@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/rfc6455/ws/handshake"
 )
@@ -125,30 +126,55 @@ func (s *server) finish(err error) error {
 type server struct {
 	c     *Conn
 	ev    *Events
-	ended error // why run ends
-	cut   error // of a read that found the transport's end
+	ended error                 // why run ends
+	fn    func(fd uintptr) bool // ready
+	busy  atomic.Pointer[pace]  // while the connection is busy: see putsOff
 
-	moves  bool // run may return errIdle
-	active bool // bytes have come since the deadline was set
-	timed  bool // the read deadline is set, to see whether the connection is idle
+	moves  bool   // run may return errIdle
+	active bool   // bytes have come since the deadline was set
+	timed  bool   // the read deadline is set, to see whether the connection is idle
+	inside bool   // a RawConn function; guarded by Conn.mu
+	poked  bool   // the read deadline is in the past, for there to be a look; guarded by Conn.mu
+	dried  uint8  // how often a read emptied the socket, since
+	since  uint32 // then, by the clock of milliseconds
 }
 
-// run delivers messages until the connection or ctx ends.
+// run delivers messages until the connection or ctx ends. What comes before
+// RawConn.Read and after it is done in functions of its own, so that a waiting
+// goroutine has few frames on its stack, and callbacks find room on it.
 func (s *server) run(ctx context.Context) error {
+	err := s.begin(ctx)
+	for err == errEnter {
+		err = s.leave(ctx, s.c.raw.Read(s.fn))
+	}
+	return err
+}
+
+// errEnter says that RawConn.Read is to be called.
+var errEnter = errors.New("enter")
+
+// begin delivers what is there already. Where the transport is no socket it
+// does all of the rest, too.
+func (s *server) begin(ctx context.Context) error {
 	c := s.c
-	if err := s.deliver(); err != nil {
+	if err := s.deliver(moreBytes); err != nil {
 		return err
 	}
-	if c.raw != nil {
-		return s.runRaw(ctx)
+	if c.raw == nil {
+		return s.runStream(ctx)
 	}
+	if err := c.rd.watch.arm(ctx, readDeadline{c}); err != nil {
+		return err
+	}
+	return s.enter(ctx)
+}
+
+// runStream is run for a transport that only knows Read.
+func (s *server) runStream(ctx context.Context) error {
 	for {
-		got, err := c.more(ctx)
-		if err == nil && got == wholeMessage {
-			s.message()
-		}
+		got, err := s.c.more(ctx)
 		if err == nil {
-			err = s.deliver()
+			err = s.deliver(got)
 		}
 		if err != nil {
 			return err
@@ -156,30 +182,27 @@ func (s *server) run(ctx context.Context) error {
 	}
 }
 
-// deliver calls Message for what is complete of the bytes at hand. Its error is
-// final.
-func (s *server) deliver() error {
-	for {
-		got, err := s.c.advance()
-		if err != nil || got == moreBytes {
-			return err
-		}
-		s.message()
-	}
-}
-
-// message calls Message for the message in rd.data.
-func (s *server) message() {
+// deliver calls Message for the message that has just been completed, if got
+// says so, and for those that the bytes at hand complete. Its error is final.
+func (s *server) deliver(got progress) error {
 	c := s.c
 	r := &c.rd
-	if r.answered {
-		c.flushRead()
+	for {
+		if got == wholeMessage {
+			if r.answered {
+				c.flushRead()
+			}
+			if s.ev.Message != nil {
+				s.callMessage(r.typ, r.data)
+			}
+			c.keep.message()
+			r.delivered()
+		}
+		var err error
+		if got, err = c.advance(); err != nil || got == moreBytes {
+			return err
+		}
 	}
-	if s.ev.Message != nil {
-		s.callMessage(r.typ, r.data)
-	}
-	c.keep.message()
-	r.delivered()
 }
 
 // callMessage is call for Message, without a closure per message.

@@ -4,5 +4,11 @@ package conn
 
 import "context"
 
-// runRaw is never called: there is no rawConn on this system.
-func (s *server) runRaw(context.Context) error { panic("unreachable: no rawConn is made") }
+// There is no rawConn on this system, so that none of these is called.
+
+func (s *server) enter(context.Context) error { panic("unreachable: no rawConn is made") }
+
+func (s *server) leave(context.Context, error) error { panic("unreachable: no rawConn is made") }
+
+// pace is of no use here.
+type pace struct{}

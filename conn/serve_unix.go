@@ -9,36 +9,76 @@ import (
 	"time"
 )
 
-// runRaw is run for a socket: the whole loop lies inside one RawConn.Read,
-// whose function reads until nothing is left, delivers, and returns false to
-// wait. That saves the way through package net for each message, and the
-// goroutine waits there with a small stack and no buffer.
-func (s *server) runRaw(ctx context.Context) error {
+// Serving a socket: the whole loop lies inside one RawConn.Read, whose function
+// reads until nothing is left, delivers, writes what was queued, and returns
+// false to wait. That saves the way through package net for each message, and
+// the goroutine waits there with a small stack and no buffer.
+
+// enter makes ready for RawConn.Read. While Serve is inside, end does not close
+// the descriptor but leaves that to leave.
+func (s *server) enter(ctx context.Context) error {
 	c := s.c
-	d := readDeadline{c}
-	if err := c.rd.watch.arm(ctx, d); err != nil {
-		return err
+	if s.fn == nil {
+		s.fn = s.ready
 	}
-	err := c.enterRaw(s.ready)
-	for s.timed && s.ended == nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		if s.sleeps() {
-			return errIdle
-		}
-		err = c.enterRaw(s.ready)
+	c.mu.Lock()
+	ended := c.cl.ended
+	s.inside = !ended
+	c.cl.inRaw = !ended
+	c.mu.Unlock()
+	if ended {
+		return s.over(ctx, nil)
 	}
-	interrupted := c.rd.watch.interrupted()
-	if ctx.Done() != nil {
-		c.rd.watch.disarm(d)
+	c.keep.wait()
+	return errEnter
+}
+
+// leave follows RawConn.Read, which returned err. It returns errEnter where
+// Serve goes on.
+func (s *server) leave(ctx context.Context, err error) error {
+	c := s.c
+	c.keep.waited()
+	c.mu.Lock()
+	s.inside, c.cl.inRaw = false, false
+	owed := c.cl.ended
+	poked := s.poked
+	s.poked = false
+	c.mu.Unlock()
+	if owed {
+		closeHard(c.stream)
+		c.ended()
+	}
+	if s.ended != nil || c.rd.watch.interrupted() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return s.over(ctx, err)
 	}
 	switch {
-	case s.cut != nil:
-		return c.readFailed(s.cut)
+	case poked:
+		s.timed = false
+		_ = c.stream.SetReadDeadline(time.Time{})
+	case !s.timed:
+		return s.over(ctx, err) // a deadline set through NetConn
+	case s.sleeps():
+		return s.over(ctx, errIdle)
+	}
+	return s.enter(ctx)
+}
+
+// over ends the run, and returns why: err is RawConn.Read's.
+func (s *server) over(ctx context.Context, err error) error {
+	c := s.c
+	interrupted := c.rd.watch.interrupted()
+	if ctx.Done() != nil {
+		c.rd.watch.disarm(readDeadline{c})
+	}
+	switch {
 	case s.ended != nil:
 		return s.ended
 	case interrupted:
 		return contextError(ctx)
 	case err == nil:
 		return c.readError() // the socket was shut down while Serve was inside
+	case err == errIdle:
+		return err
 	}
 	return c.readFailed(err)
 }
@@ -68,88 +108,66 @@ func (s *server) sleeps() bool {
 	return true
 }
 
-// enterRaw runs f inside RawConn.Read. While it is inside, end does not close
-// the descriptor but leaves that to here.
-func (c *Conn) enterRaw(f func(fd uintptr) bool) error {
-	c.mu.Lock()
-	if c.cl.ended {
-		c.mu.Unlock()
-		return nil
-	}
-	c.cl.inRaw = true
-	c.mu.Unlock()
-	c.keep.wait()
-	err := c.raw.Read(f)
-	c.keep.waited()
-	c.mu.Lock()
-	c.cl.inRaw = false
-	owed := c.cl.ended
-	c.mu.Unlock()
-	if owed {
-		closeHard(c.stream)
-		c.ended()
-	}
-	return err
-}
-
 // ready is the function inside RawConn.Read: it returns false to wait for
 // readability, and true when Serve is over or interrupted.
 func (s *server) ready(fd uintptr) bool {
 	c := s.c
 	c.keep.waited()
 	for {
-		done, wait := s.readOnce(fd)
-		if wait {
-			c.flushRead()
-			s.watchIdle()
-			c.keep.wait()
-			return false
+		got, dry, err := s.readOnce(fd)
+		if err == errWouldBlock {
+			break
 		}
-		if done || c.rd.watch.interrupted() {
+		if err == nil {
+			err = s.deliver(got)
+		}
+		if err != nil {
+			s.ended = err
 			return true
 		}
+		if c.rd.watch.interrupted() {
+			return true
+		}
+		if dry && s.putsOff() {
+			break
+		}
 	}
+	c.rd.drop()
+	c.flushFD(fd)
+	s.watchIdle()
+	c.keep.wait()
+	return false
 }
 
-// readOnce reads once and delivers what has come. It reports whether Serve is
-// over, and whether there is nothing to read.
-func (s *server) readOnce(fd uintptr) (done, wait bool) {
+// readOnce reads once, into the read buffer or into a large message, which that
+// may complete. dry says that the socket had no more than that. The error is
+// errWouldBlock, or final.
+func (s *server) readOnce(fd uintptr) (got progress, dry bool, err error) {
 	c := s.c
 	r := &c.rd
-	var n int
-	var err error
 	large := r.direct()
-	if large {
-		n, err = readFD(fd, r.space())
-	} else {
-		if r.buf == nil {
-			r.buf = getReadBuffer()
-		}
-		n, err = readFD(fd, r.buf)
-	}
+	p := r.buf
 	switch {
-	case err == errWouldBlock:
-		r.drop()
-		return false, true
-	case err != nil:
-		r.drop()
-		s.cut = err // for runRaw: outside of RawConn.Read the descriptor can be closed, without shutting it down first
-		return true, false
+	case large:
+		p = r.space()
+	case p == nil:
+		p = getReadBuffer()
+		r.buf = p
+	}
+	n, err := readFD(fd, p)
+	if err != nil {
+		if err != errWouldBlock {
+			r.drop()
+			err = c.readFailed(err)
+		}
+		return moreBytes, false, err
 	}
 	s.active = true
 	c.arrived()
-	var got progress
 	if large {
 		got, err = c.tookDirect(n)
 	} else {
 		r.pos, r.end = 0, n
 	}
-	if err == nil && got == wholeMessage {
-		s.message()
-	}
-	if err == nil {
-		err = s.deliver()
-	}
-	s.ended = err
-	return err != nil, false
+	return got, n < len(p), err
 }

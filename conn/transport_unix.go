@@ -100,6 +100,21 @@ func (op *rawOp) write(fd uintptr) bool {
 	return true
 }
 
+// flushFD is flushRead for a reader that is inside a RawConn function.
+func (c *Conn) flushFD(fd uintptr) {
+	c.rd.answered = false
+	c.mu.Lock()
+	var p []byte
+	if len(c.wr.out) > 0 {
+		p = c.claim()
+	}
+	c.mu.Unlock()
+	if p != nil {
+		n, err := writeFD(fd, p)
+		c.tried(n, err)
+	}
+}
+
 // shutdown ends both directions of a socket without closing the descriptor:
 // whoever waits inside a RawConn function wakes up, and closes it when it has
 // left.

@@ -334,30 +334,47 @@ func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) err
 // where the transport can say that it is full, and leaves the rest to a
 // flusher. Call with c.mu held; it is released and taken again.
 func (c *Conn) flushSoon() {
+	p := c.claim()
+	if p == nil {
+		return
+	}
+	c.mu.Unlock()
+	n, err := rawTry(c.raw, p)
+	c.tried(n, err)
+	c.mu.Lock()
+}
+
+// claim makes the caller the owner of the wire and returns its batch, for one
+// try on a socket, which tried must follow. Where that can't be, it sees to it
+// that what is queued leaves, and returns nil. Call with c.mu held.
+func (c *Conn) claim() []byte {
 	w := &c.wr
 	if w.owned || w.err != nil {
 		w.urgent = len(w.out) > 0 // the owner looks again before it goes
-		return
+		return nil
 	}
 	if c.raw == nil || w.ahead() {
 		w.urgent = len(w.out) > 0
 		c.dispatch()
-		return
+		return nil
 	}
 	if len(w.out) == 0 {
-		return
+		return nil
 	}
 	w.owned = true
 	c.gather()
-	p := w.batch.buf
-	c.mu.Unlock()
-	n, err := rawTry(c.raw, p)
+	return w.batch.buf
+}
+
+// tried is the end of a try that wrote n bytes of what claim returned.
+func (c *Conn) tried(n int, err error) {
 	if err != nil {
 		c.writeFailed(err)
-		c.mu.Lock()
 		return
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := &c.wr
 	w.batch.off += n
 	if w.batch.rest() > 0 {
 		go c.flusher()

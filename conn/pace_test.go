@@ -1,0 +1,125 @@
+//go:build linux
+
+package conn
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// busyPeer serves a connection and makes it busy. Its messages come through a
+// channel; the callback of one that says "wait" waits for gate.
+func busyPeer(t *testing.T) (peer *net.TCPConn, c *Conn, came <-chan string, gate chan<- struct{}) {
+	t.Helper()
+	accepted, peer := tcpNets(t)
+	c = New(accepted, frame.Server, Negotiated{}, Config{})
+	t.Cleanup(func() { _, _ = c.CloseNow(), peer.Close() })
+	messages, wait := make(chan string), make(chan struct{})
+	go c.Serve(bg, &Events{Message: func(_ *Conn, _ MessageType, p []byte) {
+		messages <- string(p)
+		if string(p) == "wait" {
+			<-wait
+		}
+	}})
+	for range 5 * paceReads {
+		sendText(peer, "hello")
+		if m := <-messages; m != "hello" {
+			t.Fatalf("got %q", m)
+		}
+	}
+	return peer, c, messages, wait
+}
+
+// sendText sends a text message as a client.
+func sendText(peer net.Conn, text string) {
+	_, err := peer.Write(clientText(text))
+	check(err)
+}
+
+func clientText(text string) []byte {
+	e := frame.Encoder{Role: frame.Client}
+	p, err := e.AppendFrame(nil, frame.Header{Opcode: frame.Text, Fin: true, Key: 0x01020304}, []byte(text))
+	check(err)
+	return p
+}
+
+// soon fails the test where nothing comes of c for long.
+func soon[T any](t *testing.T, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-within(t).Done():
+		t.Fatal("it did not come")
+	}
+	return v
+}
+
+// TestEndWithLastMessage: the end of a peer that comes together with its last
+// message, to a busy connection, is noticed, although the poller tells of both
+// once.
+func TestEndWithLastMessage(t *testing.T) {
+	peer, c, came, gate := busyPeer(t)
+	sendText(peer, "wait")
+	soon(t, came)
+	sendText(peer, "last")
+	check(peer.CloseWrite())
+	gate <- struct{}{}
+	if m := soon(t, came); m != "last" {
+		t.Errorf("the last message is %q", m)
+	}
+	soon(t, c.Done())
+}
+
+// TestBytesBehindUrgentMark: a read of a socket ends at the mark of urgent data,
+// with more behind it; that is read, too.
+func TestBytesBehindUrgentMark(t *testing.T) {
+	peer, c, came, gate := busyPeer(t)
+	sendText(peer, "wait")
+	soon(t, came)
+	p := clientText("last")
+	rc, err := peer.SyscallConn()
+	check(err)
+	check(rc.Write(func(fd uintptr) bool {
+		check(syscall.Sendto(int(fd), p[:4], 0, nil))
+		check(syscall.Sendto(int(fd), []byte{'!'}, syscall.MSG_OOB, nil))
+		check(syscall.Sendto(int(fd), p[4:], 0, nil))
+		return true
+	}))
+	gate <- struct{}{}
+	if m := soon(t, came); m != "last" {
+		t.Errorf("the last message is %q", m)
+	}
+	check(peer.Close())
+	soon(t, c.Done())
+}
+
+// TestPaceKeepsDeadlines: a read deadline set through NetConn on a busy
+// connection ends Serve, and harms nothing.
+func TestPaceKeepsDeadlines(t *testing.T) {
+	s, c := tcpPair(t, Config{})
+	messages := make(chan struct{})
+	ev := &Events{Message: func(*Conn, MessageType, []byte) { messages <- struct{}{} }}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(bg, ev) }()
+	for range 5 * paceReads {
+		check(c.Write(bg, Text, []byte("hello")))
+		soon(t, messages)
+	}
+	check(s.NetConn().SetReadDeadline(time.Now().Add(3 * paceCheck)))
+	if err := soon(t, served); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Serve returned %v", err)
+	}
+	check(s.NetConn().SetReadDeadline(time.Time{}))
+	go func() { served <- s.Serve(bg, ev) }()
+	check(c.Write(bg, Text, []byte("hello")))
+	soon(t, messages)
+	go c.Close(CloseNormal, "")
+	soon(t, s.Done())
+	<-served
+}
