@@ -30,7 +30,7 @@ type closing struct {
 	timer  *time.Timer   // Config.CloseTimeout
 	ended  bool          // the transport is closed, or Serve will close it
 	inRaw  bool          // Serve is inside a RawConn function
-	orphan bool          // Close was called within a callback and left the reading to Serve
+	orphan bool          // Close was called by someone who does not wait, and left the reading to the reader
 	failed bool          // this side failed the connection: it ends TCP first, whatever its role
 }
 
@@ -89,6 +89,21 @@ func (c *Conn) Close(code CloseCode, reason string) error {
 			return c.cleanly()
 		case <-freed:
 		}
+	}
+}
+
+// closeSoon is Close for those who do not wait: a reader brings the end about,
+// or a goroutine where nobody reads.
+func (c *Conn) closeSoon(code CloseCode, reason string) {
+	payload, _ := frame.AppendClose(nil, code, reason) // this package's own, and right
+	c.mu.Lock()
+	if c.signal(frame.SendClose) == frame.SendCloseFrame {
+		c.queueClose(payload)
+	}
+	c.cl.orphan = true
+	c.mu.Unlock()
+	if c.rd.take(readClosing) {
+		go c.readToEnd()
 	}
 }
 
@@ -335,4 +350,5 @@ func (c *Conn) ended() {
 	close(c.cl.doneLocked())
 	c.mu.Unlock()
 	c.cfg.Trace.closed(c, c.cl.err)
+	c.cfg.Group.remove(c)
 }

@@ -56,6 +56,10 @@ type Config struct {
 	// longer message can be queued. Default: 2 MiB.
 	Queue int
 
+	// Group keeps track of the connections, to send to all of them and to end
+	// them in good order. Default: none.
+	Group *Group
+
 	// Trace observes the connections. Default: nothing.
 	Trace *Trace
 }

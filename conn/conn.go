@@ -142,6 +142,7 @@ func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, c
 	c.rd.early(n.Early)
 	cfg.Trace.opened(c, n.request)
 	c.startKeepalive()
+	cfg.Group.add(c)
 	return c
 }
 

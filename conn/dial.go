@@ -86,6 +86,9 @@ func Dial(ctx context.Context, url string) (*Conn, error) {
 // *handshake.Error that says which header was wrong where the server's answer
 // was none to a WebSocket handshake.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
+	if d.Group.refuses() {
+		return nil, nil, ErrGroupClosed
+	}
 	u, err := handshake.ParseURL(rawURL)
 	if err != nil {
 		return nil, nil, err

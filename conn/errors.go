@@ -27,6 +27,9 @@ var (
 	// Nothing of the message was taken.
 	ErrQueueFull = errors.New("websocket: the send queue is full: the peer reads too slowly; use Write, raise Config.Queue, or close the connection")
 
+	// ErrGroupClosed says that a Dialer's Group was shut down.
+	ErrGroupClosed = errors.New("websocket: Shutdown was called on the Dialer's Group, which takes no new connections")
+
 	// ErrMessageType says that a message type is neither Text nor Binary.
 	ErrMessageType = errors.New("websocket: a message is Text or Binary; use Ping and Close for control frames")
 

@@ -107,7 +107,7 @@ func (c *Conn) checkAlive() {
 	if d := c.cfg.idleTimeout(); d > 0 {
 		left := c.idleLeft(t, d)
 		if left <= 0 {
-			_ = c.Close(CloseGoingAway, "idle")
+			c.closeSoon(CloseGoingAway, "idle")
 			return
 		}
 		next = min(next, left)

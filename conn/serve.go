@@ -90,6 +90,7 @@ func (c *Conn) newServer(ctx context.Context, ev *Events) (*server, error) {
 		return nil, ErrMessageOpen
 	}
 	c.rd.pooled = true
+	c.cfg.Group.hold()
 	return &server{c: c, ev: ev, active: true}, nil
 }
 
@@ -104,6 +105,7 @@ func (s *server) open(req *handshake.Request) {
 // it brings about and tells.
 func (s *server) finish(err error) error {
 	c, ev := s.c, s.ev
+	defer c.cfg.Group.release()
 	c.rd.pooled = false
 	if !c.over(err) {
 		c.endRead(nil)

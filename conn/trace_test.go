@@ -300,8 +300,8 @@ func TestTraceHandshake(t *testing.T) {
 		for door, serve := range map[string]func(*Upgrader) (url string, stop func()){"Handler": serveHandler, "UpgradeNet": serveNet} {
 			t.Run(test.name+"/"+door, func(t *testing.T) {
 				var s transcript
-				u := test.u
-				u.Trace = s.trace()
+				u, g := test.u, new(Group)
+				u.Trace, u.Group = s.trace(), g
 				addr, stop := serve(&u)
 				nc := dialTCP(t, addr)
 				send(t, nc, test.request)
@@ -311,6 +311,7 @@ func TestTraceHandshake(t *testing.T) {
 					t.Errorf("status %d, want %d", resp.StatusCode, test.status)
 				}
 				_ = nc.Close()
+				check(g.Shutdown(bg)) // everything has been traced
 				stop()
 				lines := s.take()
 				if len(lines) == 0 || !strings.HasPrefix(lines[0], test.want) {

@@ -90,6 +90,8 @@ func (u *Upgrader) Handler(ev *Events) http.Handler {
 }
 
 func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request) (*Conn, *handshake.Request, error) {
+	u.Group.hold()
+	defer u.Group.release()
 	req := handshake.NewRequest(r)
 	c, err := u.upgradeHTTP(w, r, req)
 	if err != nil {
@@ -123,6 +125,9 @@ func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *hand
 
 // decide checks the request and settles what is agreed.
 func (u *Upgrader) decide(req *handshake.Request, header http.Header) (handshake.Accepted, error) {
+	if u.Group.refuses() {
+		return handshake.Accepted{}, errGoingDown
+	}
 	if err := handshake.CheckRequest(req); err != nil {
 		return handshake.Accepted{}, err
 	}
@@ -256,6 +261,8 @@ func (u *Upgrader) upgradeNet(nc net.Conn, early []byte) (*Conn, *handshake.Requ
 		state := t.ConnectionState()
 		req.TLS = &state
 	}
+	u.Group.hold()
+	defer u.Group.release()
 	accepted, err := u.decide(req, nil)
 	if err != nil {
 		u.refuseNet(nc, err)
