@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+	"unsafe"
 )
 
 // readBufferSize is the size of the buffers that bytes are read into. They
@@ -34,14 +35,10 @@ const (
 	maxClass = 20 // 1 MiB; larger ones are left to the garbage collector
 )
 
-// block is a pooled slice: its header is kept with it, so that putting it back
-// does not allocate one.
-type block struct{ b []byte }
-
-var (
-	classes [maxClass + 1]sync.Pool // of *block, by the logarithm of the capacity
-	headers = sync.Pool{New: func() any { return new(block) }}
-)
+// classes are the pools, by the logarithm of the capacity. A buffer's first byte
+// stands for it there: a slice would have to be allocated, and a pool of headers
+// for slices was an eighth of the cost of a small write.
+var classes [maxClass + 1]sync.Pool // of *byte
 
 // class is the smallest one that holds n bytes.
 func class(n int) int {
@@ -54,11 +51,8 @@ func getBuffer(n int) []byte {
 	if k > maxClass {
 		return make([]byte, 0, n)
 	}
-	if x, _ := classes[k].Get().(*block); x != nil {
-		b := x.b
-		x.b = nil
-		headers.Put(x)
-		return b
+	if p, _ := classes[k].Get().(*byte); p != nil {
+		return unsafe.Slice(p, 1<<k)[:0] // putBuffer has seen that many
 	}
 	return make([]byte, 0, 1<<k)
 }
@@ -72,21 +66,20 @@ func putBuffer(b []byte) {
 	if poison != nil {
 		poison(b[:cap(b)])
 	}
-	x := headers.Get().(*block)
-	x.b = b[:0]
-	classes[k].Put(x)
+	classes[k].Put(unsafe.SliceData(b))
 }
 
 // grow returns b with room for n bytes more, through the pool: what b held is
 // copied and b goes back.
 func grow(b []byte, n int) []byte {
-	if cap(b)-len(b) >= n {
+	switch {
+	case cap(b)-len(b) >= n:
 		return b
+	case b == nil:
+		return getBuffer(n)
 	}
 	bigger := append(getBuffer(max(len(b)+n, 2*len(b))), b...)
-	if b != nil {
-		putBuffer(b)
-	}
+	putBuffer(b)
 	return bigger
 }
 

@@ -42,6 +42,29 @@ func (c *Conn) appendControl(dst []byte, op frame.Opcode, p []byte) []byte {
 // appendMessage appends a message of one frame: p or what was prepared. Call
 // with c.mu held.
 func (c *Conn) appendMessage(dst []byte, t MessageType, p []byte, prepared *Prepared) []byte {
+	if prepared != nil || !c.plain() {
+		return c.appendOther(dst, t, p, prepared)
+	}
+	return c.appendPlain(dst, t, p)
+}
+
+// plain reports whether a message that was not prepared is one plain frame,
+// whose sending nobody observes.
+func (c *Conn) plain() bool { return c.z == nil && c.cfg.Trace == nil }
+
+// appendPlain appends a message where plain says so. Call with c.mu held.
+func (c *Conn) appendPlain(dst []byte, t MessageType, p []byte) []byte {
+	key := uint32(0)
+	if c.role == frame.Client {
+		key = maskingKey()
+	}
+	dst, err := c.wr.enc.AppendMessage(c.room(dst, frame.MaxHeaderSize+len(p)), opcode(t), key, p)
+	c.mustEncode(err)
+	return dst
+}
+
+// appendOther is appendMessage where there is more to it than a plain frame.
+func (c *Conn) appendOther(dst []byte, t MessageType, p []byte, prepared *Prepared) []byte {
 	switch {
 	case prepared != nil:
 		return c.appendPrepared(dst, prepared)
@@ -78,8 +101,8 @@ func (c *Conn) appendPrepared(dst []byte, m *Prepared) []byte {
 
 // room returns dst with space for n bytes more, from the pool.
 func (c *Conn) room(dst []byte, n int) []byte {
-	if dst == nil {
-		return getBuffer(n)
+	if cap(dst)-len(dst) >= n {
+		return dst
 	}
 	return grow(dst, n)
 }

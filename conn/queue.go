@@ -238,8 +238,12 @@ func (c *Conn) gather() {
 
 func (c *Conn) gatherOut() {
 	w := &c.wr
+	w.urgent = false
+	if w.out == nil {
+		return
+	}
 	w.batch.buf, w.batch.pongs = w.out, w.outPongs
-	w.out, w.outPongs, w.urgent = nil, 0, false
+	w.out, w.outPongs = nil, 0
 }
 
 func (c *Conn) gatherQueue() {
@@ -292,12 +296,13 @@ func (c *Conn) encode(b *batch, e *entry) {
 // Call with c.mu held.
 func (c *Conn) settle() {
 	w := &c.wr
-	b := w.batch
-	w.batch = batch{}
+	b := &w.batch
 	if b.buf != nil {
 		putBuffer(b.buf)
 	}
-	for e := b.entries; e != nil; {
+	entries := b.entries
+	*b = batch{}
+	for e := entries; e != nil; {
 		next := e.next
 		e.next = nil
 		e.tell(entryDone, nil)
@@ -314,8 +319,11 @@ func (c *Conn) settle() {
 // release gives the wire back, and on. Call with c.mu held, by the owner, with
 // the batch settled.
 func (c *Conn) release() {
-	c.wr.owned = false
-	c.dispatch()
+	w := &c.wr
+	w.owned = false
+	if w.urgent || w.head != nil || w.turnWait != nil {
+		c.dispatch()
+	}
 }
 
 // flusher owns the wire for as long as there is something to write: a

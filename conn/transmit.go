@@ -22,16 +22,21 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	p := b.buf[min(b.off, len(b.buf)):]
-	if c.raw == nil {
+	switch {
+	case c.raw == nil:
 		return c.transmitStream(p)
-	}
-	if b.vec != nil {
+	case b.vec != nil:
 		return c.transmitWait(ctx, p, b.vec)
 	}
 	n, err := rawTry(c.raw, p) // one system call, as a rule
-	if err != nil || n == len(p) {
-		return n, err
+	if err == nil && n < len(p) {
+		return c.transmitRest(ctx, p, n)
 	}
+	return n, err
+}
+
+// transmitRest writes the rest of p, of which n bytes are out.
+func (c *Conn) transmitRest(ctx context.Context, p []byte, n int) (int, error) {
 	m, err := c.transmitWait(ctx, p[n:], nil)
 	return n + m, err
 }

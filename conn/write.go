@@ -77,11 +77,25 @@ func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared
 	}
 	// The fast path: nobody is ahead, so the message leaves from here.
 	w.owned = true
-	c.gather()
+	c.gatherOut()
 	own := c.addOwn(t, p, prepared)
 	c.mu.Unlock()
-	_, err := c.finishOwn(ctx, own)
+	n, err := c.transmit(ctx)
+	if err == nil {
+		c.sent()
+		return nil
+	}
+	_, err = c.finishOwn(ctx, own, n, err)
 	return err
+}
+
+// sent ends the batch of an owner that has written all of it, and gives the wire
+// on.
+func (c *Conn) sent() {
+	c.mu.Lock()
+	c.settle()
+	c.release()
+	c.mu.Unlock()
 }
 
 // detached reports whether a write under ctx must be done by another
@@ -119,6 +133,11 @@ type span struct {
 func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	b := &c.wr.batch
 	s := span{start: len(b.buf), before: c.wr.enc}
+	if len(p) < vecMin && prepared == nil && c.plain() {
+		b.buf = c.appendPlain(b.buf, t, p)
+		s.end = len(b.buf)
+		return s
+	}
 	if prepared != nil {
 		s.fixed = c.remembers(prepared.t, len(prepared.p))
 	} else {
@@ -137,23 +156,21 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	return s
 }
 
-// finishOwn writes the batch of a caller that owns the wire, and gives the
-// wire on. It reports whether the caller's frame is on its way: also where ctx
-// ended and a flusher finishes it.
-func (c *Conn) finishOwn(ctx context.Context, own span) (taken bool, err error) {
-	n, err := c.transmit(ctx)
+// finishOwn ends the batch of a caller that owns the wire, of which transmit
+// has written n bytes, and gives the wire on. It reports whether the caller's
+// frame is on its way: also where ctx ended and a flusher finishes it.
+func (c *Conn) finishOwn(ctx context.Context, own span, n int, err error) (taken bool, _ error) {
 	if err != nil && err != errInterrupted {
 		return true, c.writeFailed(err)
+	}
+	if err == nil {
+		c.sent()
+		return true, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wr.batch.off += n
-	if err == errInterrupted {
-		return c.leave(own), contextError(ctx)
-	}
-	c.settle()
-	c.release()
-	return true, nil
+	return c.leave(own), contextError(ctx)
 }
 
 // leave is the end of a write whose context has ended: a frame of which
@@ -225,7 +242,8 @@ func (c *Conn) await(ctx context.Context, e *entry) error {
 		}
 		own := c.gatherOwn(e)
 		c.mu.Unlock()
-		_, err := c.finishOwn(ctx, own)
+		n, err := c.transmit(ctx)
+		_, err = c.finishOwn(ctx, own, n, err)
 		return err
 	}
 }
@@ -304,30 +322,37 @@ func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) err
 	}
 	w := &c.wr
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.mayWrite(); err != nil {
-		return err
-	}
-	if w.buffered()+len(p)+prepared.size()+frame.MaxHeaderSize > c.cfg.queue() {
-		return ErrQueueFull
-	}
-	c.keep.message()
-	if w.ahead() {
-		e := &entry{t: t, prepared: prepared}
-		if prepared == nil {
-			e.p = append(getBuffer(len(p)), p...)
+	err := c.mayWrite()
+	switch {
+	case err != nil:
+	case w.buffered()+len(p)+prepared.size()+frame.MaxHeaderSize > c.cfg.queue():
+		err = ErrQueueFull
+	case w.ahead():
+		c.keep.message()
+		c.pushMessage(t, p, prepared)
+	default:
+		c.keep.message()
+		w.out = c.appendMessage(w.out, t, p, prepared)
+		if h == atOnce {
+			w.urgent = true
+			c.flushSoon()
 		}
-		w.queued += e.size()
-		w.push(e)
-		c.dispatch()
-		return nil
 	}
-	w.out = c.appendMessage(w.out, t, p, prepared)
-	if h == atOnce {
-		w.urgent = true
-		c.flushSoon()
+	c.mu.Unlock()
+	return err
+}
+
+// pushMessage queues a copy of a message behind those that are ahead. Call with
+// c.mu held.
+func (c *Conn) pushMessage(t MessageType, p []byte, prepared *Prepared) {
+	w := &c.wr
+	e := &entry{t: t, prepared: prepared}
+	if prepared == nil {
+		e.p = append(getBuffer(len(p)), p...)
 	}
-	return nil
+	w.queued += e.size()
+	w.push(e)
+	c.dispatch()
 }
 
 // flushSoon lets what is queued leave without waiting for it: it tries once
@@ -373,15 +398,15 @@ func (c *Conn) tried(n int, err error) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	w := &c.wr
 	w.batch.off += n
 	if w.batch.rest() > 0 {
 		go c.flusher()
-		return
+	} else {
+		c.settle()
+		c.release()
 	}
-	c.settle()
-	c.release()
+	c.mu.Unlock()
 }
 
 // Flush returns when everything that was queued before it is out. If ctx ends

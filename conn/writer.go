@@ -253,7 +253,8 @@ func (m *MessageWriter) emit(p []byte, h frame.Header) (taken bool, err error) {
 		return true, m.waitBeside(beside)
 	}
 	c.mu.Unlock()
-	taken, err = c.finishOwn(m.ctx, own)
+	n, err := c.transmit(m.ctx)
+	taken, err = c.finishOwn(m.ctx, own, n, err)
 	m.begun = taken || own.before.InMessage()
 	return taken, err
 }

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/rfc6455/ws/mask"
@@ -70,6 +71,40 @@ func (e *Encoder) AppendFrame(dst []byte, h Header, payload []byte) ([]byte, err
 	out = slices.Grow(out, len(payload))[:n+len(payload)]
 	mask.Copy(out[n:], payload, h.Key)
 	return out, nil
+}
+
+// AppendMessage appends a whole message of one frame, Text or Binary, as AppendFrame does with a header that has nothing
+// but this opcode, Fin and, where a Client masks, the key. It does the same in less time, for it is what most frames are.
+func (e *Encoder) AppendMessage(dst []byte, op Opcode, key uint32, payload []byte) ([]byte, error) {
+	if e.closed || e.open != Continuation || op != Text && op != Binary {
+		return e.AppendFrame(dst, Header{Opcode: op, Fin: true, Key: key}, payload)
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, MaxHeaderSize+len(payload))
+	b := dst[start:][:MaxHeaderSize]
+	b[0] = finBit | byte(op)
+	n := 2
+	switch l := len(payload); {
+	case l < len16:
+		b[1] = byte(l)
+	case l <= 0xFFFF:
+		b[1] = len16
+		binary.BigEndian.PutUint16(b[2:], uint16(l))
+		n = 4
+	default:
+		b[1] = len64
+		binary.BigEndian.PutUint64(b[2:], uint64(l))
+		n = 10
+	}
+	if e.Role == Server {
+		return append(dst[:start+n], payload...), nil
+	}
+	b[1] |= maskBit
+	binary.LittleEndian.PutUint32(b[n:], key)
+	n += 4
+	dst = dst[:start+n+len(payload)]
+	mask.Copy(dst[start+n:], payload, key)
+	return dst, nil
 }
 
 // check judges h against the rules for a sender.

@@ -162,3 +162,38 @@ func TestEncoderHeader(t *testing.T) {
 		t.Errorf("header of a terabyte: % x, %v, want % x", got, err, want)
 	}
 }
+
+// AppendMessage does and refuses what AppendFrame does, whatever was sent before, and leaves the Encoder in the same
+// state.
+func TestAppendMessage(t *testing.T) {
+	before := map[string][]frame.Header{
+		"nothing":              nil,
+		"a whole message":      {{Opcode: frame.Text, Fin: true}},
+		"a part of a message":  {{Opcode: frame.Binary}},
+		"the end of a message": {{Opcode: frame.Binary}, {Fin: true}},
+		"a Close frame":        {{Opcode: frame.Close, Fin: true}},
+	}
+	for name, headers := range before {
+		for _, role := range bothRoles {
+			for op := range frame.Opcode(17) {
+				for _, size := range []int{0, 1, 125, 126, 127, 65535, 65536, 70000} {
+					a, b := frame.Encoder{Role: role}, frame.Encoder{Role: role}
+					for _, h := range headers {
+						_, _ = a.AppendFrame(nil, h, nil)
+						_, _ = b.AppendFrame(nil, h, nil)
+					}
+					p := bytes.Repeat([]byte("payload "), size/8+1)[:size]
+					if op == frame.Close {
+						p = nil
+					}
+					dst := []byte("before")
+					want, wantErr := a.AppendFrame(dst, frame.Header{Opcode: op, Fin: true, Key: 0x01020304}, p)
+					got, err := b.AppendMessage(dst, op, 0x01020304, p)
+					if !bytes.Equal(got, want) || err != wantErr || a != b {
+						t.Fatalf("%v, opcode %d, %d bytes, after %s: %v, and the Encoder is %v; AppendFrame: %v, %v", role, op, size, name, err, b, wantErr, a)
+					}
+				}
+			}
+		}
+	}
+}
