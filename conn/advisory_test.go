@@ -156,14 +156,20 @@ func inBothRoles(t *testing.T, name string, run func(*testing.T, frame.Role)) {
 func TestAdvisory(t *testing.T) {
 	inBothRoles(t, "CVE-2020-27813_GO-2026-4841_length_overflow", lengthOverflow)
 	inBothRoles(t, "CVE-2022-35922_announced_length", announcedLength)
+	inBothRoles(t, "CVE-2016-10542_default_limit", defaultLimit)
 	inBothRoles(t, "CVE-2018-1000518_CVE-2026-1526_decompression_bomb", decompressionBomb)
 	t.Run("CVE-2026-2229_deflate_parameters/server", deflateOffers)
 	t.Run("CVE-2026-2229_deflate_parameters/client", deflateAnswers)
 	t.Run("CVE-2024-37890_handshake_flood/server", handshakeFloods)
+	t.Run("CVE-2024-37890_handshake_flood/client", answerFloods)
 	t.Run("CVE-2024-37890_missing_headers/server", missingHeaders)
+	t.Run("CVE-2024-37890_missing_headers/client", headersMissing)
 	t.Run("CVE-2023-43669_byte_by_byte/server", byteByByte)
+	t.Run("CVE-2023-43669_byte_by_byte/client", answerByteByByte)
 	t.Run("slow_handshake/server", slowHandshake)
-	t.Run("GO-2026-6278_CVE-2025-10148_masking_keys/client", maskingKeys)
+	t.Run("slow_handshake/client", slowAnswer)
+	t.Run("GO-2026-6278_masking_keys/client", maskingKeys)
+	t.Run("CVE-2025-10148_a_key_for_each_frame/client", keyForEachFrame)
 	t.Run("CVE-2026-34403_CVE-2023-0957_origin/server", originMatrix)
 	t.Run("CVE-2021-4236_check_comes_first/server", checkComesFirst)
 	t.Run("CVE-2026-1527_header_injection/client", injectionByDialer)
@@ -250,16 +256,50 @@ func announcedLength(t *testing.T, role frame.Role) {
 	}
 	for _, way := range []string{"Read", "NextReader", "Serve"} {
 		for _, payload := range []int{0, 60, 5000} {
-			b := frame.Append(nil, frame.Header{Opcode: frame.Binary, Fin: true, Masked: role == frame.Server, Length: 1 << 30})
-			c := fed(role, append(b, make([]byte, payload)...), Config{MaxMessageSize: -1})
-			before := allocated()
-			err := readAll(c, way)
-			if n := allocated() - before; n > 64<<10 {
-				t.Errorf("%s with %d bytes: %d bytes were allocated", way, payload, n)
+			for _, rsv := range []uint8{0, frame.RSV1} {
+				h := frame.Header{Opcode: frame.Binary, RSV: rsv, Fin: true, Masked: role == frame.Server, Length: 1 << 30}
+				in := append(frame.Append(nil, h), make([]byte, payload)...)
+				if rsv != 0 && payload > 0 {
+					copy(in[h.Size():], "\x00\xff\xff\x00\x00") // a stored block of 64 KiB, announced as well
+				}
+				c := New(newFeed(in, nil), role, Negotiated{Deflate: deflated(15)}, Config{MaxMessageSize: -1})
+				before := allocated()
+				err := readAll(c, way)
+				if n := allocated() - before; n > 64<<10 {
+					t.Errorf("%s with %d bytes, RSV %d: %d bytes were allocated", way, payload, rsv, n)
+				}
+				wantEnd(t, err, CloseError{Code: CloseAbnormal, Err: io.ErrUnexpectedEOF})
+				<-c.Done()
 			}
-			wantEnd(t, err, CloseError{Code: CloseAbnormal, Err: io.ErrUnexpectedEOF})
-			<-c.Done()
 		}
+	}
+}
+
+// defaultLimit: the zero Config takes a message of 1 MiB and not a byte more,
+// in one frame and in two, before the bytes come.
+func defaultLimit(t *testing.T, role frame.Role) {
+	for _, parts := range [][]int64{{1 << 20}, {1<<20 - 1, 1}, {1<<20 + 1}, {1 << 20, 1}} {
+		var b []byte
+		h := frame.Header{Opcode: frame.Binary, Masked: role == frame.Server}
+		total := int64(0)
+		for i, n := range parts {
+			h.Length, h.Fin = n, i == len(parts)-1
+			b = frame.Append(b, h)
+			if total += n; total > 1<<20 {
+				break // the header alone is too much
+			}
+			b = append(b, make([]byte, n)...)
+			h.Opcode = frame.Continuation
+		}
+		c := fed(role, b, Config{})
+		_, p, err := c.Read(bg)
+		if total > 1<<20 {
+			wantEnd(t, err, CloseError{Code: CloseAbnormal, Err: ErrMessageTooBig})
+		} else if err != nil || int64(len(p)) != total {
+			t.Errorf("%d: %d bytes, %v", parts, len(p), err)
+		}
+		_ = c.CloseNow()
+		<-c.Done()
 	}
 }
 
@@ -283,33 +323,69 @@ var bombs = sync.OnceValue(func() (wire [4][]byte) {
 const bombLimit = 1 << 20
 
 // decompressionBomb: a message may inflate to the limit and not to a byte more,
-// in one frame and in many, after another one that it refers to.
+// in one frame and in many, after another one that it refers to, whichever way
+// it is read.
 func decompressionBomb(t *testing.T, role frame.Role) {
 	wire := bombs()
 	for _, size := range []int{8 << 20, 50} {
 		for i, want := range []error{1: nil, 2: ErrMessageTooBig, 3: ErrMessageTooBig} {
-			if i == 0 {
-				continue
-			}
-			c, peer := zipPeer(t, role, 15, Config{MaxMessageSize: bombLimit})
-			sendZipped(peer, role, frame.Binary, wire[0], size)
-			if _, _, err := c.Read(bg); err != nil {
-				t.Fatal(err)
-			}
-			sendZipped(peer, role, frame.Binary, wire[i], size)
-			before := allocated()
-			_, p, err := c.Read(bg)
-			if n := allocated() - before; n > 6*bombLimit {
-				t.Errorf("bomb %d: %d bytes were allocated", i, n)
-			}
-			if !errors.Is(err, want) || err == nil && len(p) != bombLimit {
-				t.Errorf("bomb %d in frames of %d: %d bytes, %v", i, size, len(p), err)
-			}
-			if err != nil {
-				peer.WantClose(frame.MessageTooBig)
+			for way, read := range bombReaders {
+				if i == 0 {
+					continue
+				}
+				c, peer := zipPeer(t, role, 15, Config{MaxMessageSize: bombLimit})
+				sendZipped(peer, role, frame.Binary, wire[0], size)
+				if _, _, err := c.Read(bg); err != nil {
+					t.Fatal(err)
+				}
+				sendZipped(peer, role, frame.Binary, wire[i], size)
+				before := allocated()
+				var n int
+				var err error
+				var reading sync.WaitGroup
+				reading.Go(func() { n, err = read(c) })
+				if want != nil {
+					peer.WantClose(frame.MessageTooBig)
+					_ = peer.NetConn().Close()
+				}
+				reading.Wait()
+				if n := allocated() - before; n > 6*bombLimit {
+					t.Errorf("bomb %d by %s: %d bytes were allocated", i, way, n)
+				}
+				if !errors.Is(err, want) || err == nil && n != bombLimit || n > bombLimit {
+					t.Errorf("bomb %d in frames of %d by %s: %d bytes, %v", i, size, way, n, err)
+				}
 			}
 		}
 	}
+}
+
+// bombReaders read one message and return its length.
+var bombReaders = map[string]func(c *Conn) (int, error){
+	"Read": func(c *Conn) (int, error) {
+		_, p, err := c.Read(bg)
+		return len(p), err
+	},
+	"NextReader": func(c *Conn) (int, error) {
+		_, m, err := c.NextReader(bg)
+		if err != nil {
+			return 0, err
+		}
+		n, err := io.Copy(io.Discard, m)
+		return int(n), err
+	},
+	"Serve": func(c *Conn) (n int, err error) {
+		ctx, cancel := context.WithCancel(bg)
+		defer cancel()
+		err = c.Serve(ctx, &Events{Message: func(_ *Conn, _ MessageType, p []byte) {
+			n = len(p)
+			cancel()
+		}})
+		if err == context.Canceled {
+			err = nil
+		}
+		return n, err
+	},
 }
 
 // maskingKeys come from crypto/rand, each from bytes of its own.
@@ -331,6 +407,34 @@ func maskingKeys(t *testing.T) {
 	}
 	if len(source.got) < 4*n*9/10 || !bytes.Contains(source.got, last) {
 		t.Errorf("%d bytes of crypto/rand made %d keys", len(source.got), n)
+	}
+}
+
+// keyForEachFrame: no two frames that a client sends have the same key, whatever
+// sends them.
+func keyForEachFrame(t *testing.T) {
+	seen := map[uint32]int{}
+	total := 0
+	for range 3 {
+		c, peer := pipePeer(t, frame.Client, 1<<20, Config{FragmentSize: 100})
+		for i := range 300 {
+			if err := sendOneWay(c, i%7, pattern(250)); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = c.Ping(cancelled())
+		}
+		go c.Close(CloseNormal, "")
+		for {
+			h, _ := peer.WantFrame()
+			seen[h.Key]++
+			if total++; h.Opcode == frame.Close {
+				break
+			}
+		}
+	}
+	// Two equal ones among so few come about once in a thousand runs.
+	if total < 1500 || len(seen) < total-1 {
+		t.Errorf("%d keys for %d frames", len(seen), total)
 	}
 }
 

@@ -121,7 +121,7 @@ func someText(r *rand.Rand, n int) []byte {
 func TestCompressionNeverDesyncs(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
 		for _, role := range []frame.Role{frame.Server, frame.Client} {
-			t.Run(fmt.Sprintf("PD-7.1.1-09/%v/%d", role, bits), func(t *testing.T) {
+			t.Run(fmt.Sprintf("sockudo-ws-14_takeover_desync/PD-7.1.1-09/%v/%d", role, bits), func(t *testing.T) {
 				cfg := takeover
 				cfg.Compression.Threshold = 20
 				cfg.FragmentSize = 700

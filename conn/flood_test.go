@@ -31,7 +31,7 @@ const poisonByte = 0xaa
 // held before: wire bytes and messages consist of what was written.
 func TestPoison(t *testing.T) {
 	for _, z := range []int{0, 12} {
-		t.Run(fmt.Sprint("window ", z), func(t *testing.T) {
+		t.Run(fmt.Sprint("CVE-2026-45736_memory_not_written/window ", z), func(t *testing.T) {
 			a, b := wstest.Pipe(8 << 10)
 			n := Negotiated{}
 			cfg := Config{FragmentSize: 700, Queue: 1 << 20}
@@ -78,18 +78,22 @@ func TestPoison(t *testing.T) {
 // TestPoisonOnWire looks at control frames, whose payload is short and whose
 // buffers are large.
 func TestPoisonOnWire(t *testing.T) {
-	c, peer := pipePeer(t, frame.Server, 1<<20, Config{})
-	for range 10 {
-		check(c.Write(bg, Text, pattern(300)))
-		peer.WantText(string(pattern(300)))
-	}
-	go c.Serve(bg, &Events{})
-	for n := range 126 {
-		peer.Ping(string(pattern(n)))
-		peer.WantPong(string(pattern(n)))
-	}
-	go c.Close(CloseNormal, "bye")
-	peer.WantHex("88 05 03e8 627965")
+	inBothRoles(t, "CVE-2026-45736_memory_not_written", func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 1<<20, Config{})
+		for range 10 {
+			check(c.Write(bg, Text, pattern(300)))
+			peer.WantText(string(pattern(300)))
+		}
+		go c.Serve(bg, &Events{})
+		for n := range 126 {
+			peer.Ping(string(pattern(n)))
+			peer.WantPong(string(pattern(n)))
+		}
+		go c.Close(CloseNormal, "bye")
+		if h, p := peer.WantFrame(); h.Opcode != frame.Close || string(p) != "\x03\xe8bye" {
+			t.Errorf("the Close frame holds %x", p)
+		}
+	})
 }
 
 // frames is n frames with this header and payload, as the peer of role sends
@@ -133,7 +137,7 @@ func TestFloods(t *testing.T) {
 				b = append(b, frames(role, many(), tt.flood, tt.payload)...)
 				b = append(b, frames(role, 1, frame.Header{Fin: true}, "")...)
 				c := fed(role, b, Config{MaxMessageSize: -1, MaxFragments: -1})
-				start, before := time.Now(), allocated()
+				before := allocated()
 				_, p, err := c.Read(bg)
 				if err != nil || len(p) != 1+tt.message {
 					t.Fatalf("got %d bytes, %v", len(p), err)
@@ -141,9 +145,6 @@ func TestFloods(t *testing.T) {
 				// Growing by doubling writes each byte a few times.
 				if n := allocated() - before; n > uint64(6*tt.message+256<<10) && !raceEnabled && tt.flood.Opcode != frame.Ping {
 					t.Errorf("%d bytes were allocated", n)
-				}
-				if d := time.Since(start); d > 5*time.Second {
-					t.Errorf("it took %v", d)
 				}
 				_ = c.CloseNow()
 				if tt.flood.Opcode != frame.Continuation {
