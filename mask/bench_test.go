@@ -75,32 +75,35 @@ func run(b *testing.B, n int, name string, f func(key uint32) uint32) {
 }
 
 func atEachLevel(b *testing.B, n int, f func(key uint32) uint32) {
+	atLevels(func(name string) { run(b, n, name, f) })
+}
+
+func atLevels(f func(name string)) {
 	defer func(l cpu.Level) { active = l }(active)
 	for l := levelGeneric; l <= cpu.Best(); l++ {
 		active = l
-		run(b, n, l.String(), f)
+		f(l.String())
 	}
 }
 
 // BenchmarkMessages masks 64 messages of mixed lengths that lie in one buffer with their headers between them, as a
 // server finds them. A single slice that is masked over and over waits for its own stores; these do not.
 func BenchmarkMessages(b *testing.B) {
-	for _, r := range []struct{ shortest, longest int }{{0, 31}, {32, 63}, {64, 255}, {256, 1023}} {
+	for _, r := range []struct{ shortest, longest int }{{0, 31}, {32, 63}, {64, 255}, {256, 1023}, {1024, 8191}} {
 		buffer := aligned(64 * (r.longest + 6))
 		var messages [64][]byte
 		for i := range messages {
 			n := r.shortest + i*29%(r.longest-r.shortest+1)
 			messages[i], buffer = buffer[6:6+n], buffer[6+n:]
 		}
-		for _, rival := range []struct {
-			name string
-			f    func(p []byte, key uint32) uint32
-		}{{"loop", wordLoopInPlace}, {"XOR", XOR}} {
-			b.Run(fmt.Sprintf("%d-%d/%s", r.shortest, r.longest, rival.name), func(b *testing.B) {
+		each := func(name string, f func(p []byte, key uint32) uint32) {
+			b.Run(fmt.Sprintf("%d-%d/%s", r.shortest, r.longest, name), func(b *testing.B) {
 				for i := range b.N {
-					rival.f(messages[i%len(messages)], phases[0])
+					f(messages[i%len(messages)], phases[0])
 				}
 			})
 		}
+		each("loop", wordLoopInPlace)
+		atLevels(func(name string) { each(name, XOR) })
 	}
 }
