@@ -94,3 +94,37 @@ func TestRunRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestShare has three processes share five cases.
+func TestShare(t *testing.T) {
+	dir := t.TempDir()
+	r := &runner{reports: dir, agent: "x", ids: []string{"1.1.1", "1.1.2", "1.1.3", "1.1.4", "1.1.5"}}
+	ok := autobahn.Result{Behavior: autobahn.OK, BehaviorClose: autobahn.OK}
+	test := func(r *runner, _ context.Context) (outcome, error) {
+		o := outcome{results: make(map[string]autobahn.Result)}
+		for _, id := range r.ids {
+			o.results[id] = ok
+		}
+		if len(r.ids) > 2 || filepath.Dir(r.reports) != dir {
+			return o, fmt.Errorf("%d cases for %s", len(r.ids), r.reports)
+		}
+		return o, nil
+	}
+	o, err := r.share(context.Background(), 3, "server", test)
+	if err != nil || o.role != "server" || len(o.results) != 5 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	index, err := autobahn.ReadIndex(filepath.Join(dir, "server", "index.json"))
+	if err != nil || len(index["x"]) != 5 {
+		t.Errorf("index.json: %+v, %v", index, err)
+	}
+	fails := func(r *runner, _ context.Context) (outcome, error) {
+		if r.part == " 2" {
+			return outcome{}, fmt.Errorf("part%s", r.part)
+		}
+		return outcome{}, nil
+	}
+	if _, err := r.share(context.Background(), 3, "server", fails); err == nil {
+		t.Error("one part fails: no error")
+	}
+}

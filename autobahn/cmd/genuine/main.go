@@ -35,6 +35,7 @@ type config struct {
 	server, client, url         string
 	engine, python, venv        string
 	reports, expect, summary    string
+	jobs                        int
 }
 
 func main() {
@@ -52,6 +53,7 @@ func main() {
 	flag.StringVar(&c.reports, "reports", "autobahn/reports", "folder of the reports")
 	flag.StringVar(&c.expect, "expect", "autobahn/expect.json", "file of the expected results")
 	flag.StringVar(&c.summary, "summary", "", "Markdown file to write the table of a complete run to")
+	flag.IntVar(&c.jobs, "jobs", 1, "how many processes share the cases of a role; the suite uses one processor")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -81,12 +83,12 @@ func (c *config) run(ctx context.Context) (bad int, err error) {
 	var outcomes []outcome
 	for _, role := range []struct {
 		name string
-		test func(context.Context) (outcome, error)
-	}{{"server", r.testServer}, {"client", r.testClient}} {
+		test func(*runner, context.Context) (outcome, error)
+	}{{"server", (*runner).testServer}, {"client", (*runner).testClient}} {
 		if c.role != "both" && c.role != role.name {
 			continue
 		}
-		o, err := role.test(ctx)
+		o, err := r.share(ctx, c.jobs, role.name, role.test)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", role.name, err)
 		}

@@ -27,6 +27,7 @@ type runner struct {
 	engine  engine
 	reports string   // absolute; each role gets a folder in it
 	agent   string   // the testee's name in the reports
+	part    string   // of several that share the cases: which; empty: there is one
 	ids     []string // the cases
 	server  []string // command of the echo server, with {addr}; nil: one runs already at url
 	url     string
@@ -119,7 +120,7 @@ func (r *runner) wstest(ctx context.Context, role, mode string, spec map[string]
 	}
 	cmd := r.engine.command(ctx, "-m", mode, "-u", "0", "-s", file)
 	gentle(cmd)
-	cmd.Stdout = io.MultiWriter(log, &progress{role: role, total: len(r.ids)})
+	cmd.Stdout = io.MultiWriter(log, &progress{role: role + r.part, total: len(r.ids)})
 	cmd.Stderr = log
 	return cmd, nil
 }
