@@ -219,6 +219,7 @@ func (t *tester) refuse(err error) {
 
 // outcome returns what a finished case has shown.
 func (t *tester) outcome(agent string, number int) *Outcome {
+	t.rec.deflate = t.deflate != nil
 	return &Outcome{
 		Case: t.c, Agent: agent, number: number, server: t.server,
 		verdict: t.verdict, rec: t.rec, received: t.received,

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,123 +15,6 @@ import (
 var reportTemplate string
 
 var pages = template.Must(template.New("").Parse(reportTemplate))
-
-// sectionTitles names the sections of the catalogues.
-var sectionTitles = map[string]string{
-	"1": "Framing", "2": "Pings and pongs", "3": "Reserved bits", "4": "Opcodes", "5": "Fragmentation",
-	"6": "UTF-8", "7": "Closing", "9": "Limits and performance", "10": "Automatic fragmentation",
-	"12": "Compression of different payloads", "13": "Compression with different parameters",
-	"rfc": "Beyond Autobahn",
-}
-
-// The matrix of the index page: rows are cases, columns are agents.
-type (
-	matrix struct {
-		Agents   []agentHead
-		Sections []matrixSection
-	}
-	agentHead struct {
-		Name  string
-		Tally []cell // how many of each verdict
-	}
-	matrixSection struct {
-		Number, Title string
-		Rows          []matrixRow
-	}
-	matrixRow struct {
-		ID, Description string
-		Cells           []cell
-	}
-	cell struct {
-		Class, Text, Note, Link string
-	}
-)
-
-// class returns the colour class of a verdict.
-func class(behavior string) string {
-	switch behavior {
-	case OK:
-		return "ok"
-	case NonStrict, WrongCode, FailedByClient:
-		return "warn"
-	case Informational:
-		return "info"
-	case Unimplemented:
-		return "none"
-	}
-	return "bad"
-}
-
-// indexPage returns the matrix of outcomes, which are sorted by agent and case.
-func indexPage(outcomes []*Outcome) ([]byte, error) {
-	var m matrix
-	byCase := make(map[string]map[string]*Outcome)
-	var ids []string
-	for _, o := range outcomes {
-		if n := len(m.Agents); n == 0 || m.Agents[n-1].Name != o.Agent {
-			m.Agents = append(m.Agents, agentHead{Name: o.Agent})
-		}
-		m.Agents[len(m.Agents)-1].count(o)
-		if byCase[o.Case.ID] == nil {
-			byCase[o.Case.ID] = make(map[string]*Outcome)
-			ids = append(ids, o.Case.ID)
-		}
-		byCase[o.Case.ID][o.Agent] = o
-	}
-	slices.SortFunc(ids, Compare)
-	for _, id := range ids {
-		number, _, _ := strings.Cut(id, ".")
-		if n := len(m.Sections); n == 0 || m.Sections[n-1].Number != number {
-			m.Sections = append(m.Sections, matrixSection{Number: number, Title: sectionTitles[number]})
-		}
-		row := matrixRow{ID: id}
-		for _, a := range m.Agents {
-			o := byCase[id][a.Name]
-			if o != nil {
-				row.Description = o.Case.Description
-			}
-			row.Cells = append(row.Cells, o.cell())
-		}
-		s := &m.Sections[len(m.Sections)-1]
-		s.Rows = append(s.Rows, row)
-	}
-	return render("index", m)
-}
-
-// count adds an outcome to an agent's tally.
-func (a *agentHead) count(o *Outcome) {
-	text := o.verdict.Behavior
-	if !o.Passed() && class(text) != "bad" && class(text) != "none" {
-		text = "close " + o.verdict.BehaviorClose
-	}
-	for i := range a.Tally {
-		if t := &a.Tally[i]; t.Text == text {
-			var n int
-			fmt.Sscan(t.Note, &n)
-			t.Note = fmt.Sprint(n + 1)
-			return
-		}
-	}
-	a.Tally = append(a.Tally, cell{Class: class(strings.TrimPrefix(text, "close ")), Text: text, Note: "1"})
-}
-
-// cell returns a field of the matrix; nil is a case that was not run.
-func (o *Outcome) cell() cell {
-	if o == nil {
-		return cell{Class: "missing", Text: "–"}
-	}
-	c := cell{Class: class(o.verdict.Behavior), Text: o.verdict.Behavior, Link: o.file("html")}
-	if o.verdict.BehaviorClose != OK && o.verdict.BehaviorClose != o.verdict.Behavior {
-		c.Note = "close " + o.verdict.BehaviorClose
-		if c.Class == "ok" {
-			c.Class = class(o.verdict.BehaviorClose)
-		}
-	}
-	if o.Case.timed {
-		c.Note = strings.TrimSpace(c.Note + " " + o.rec.duration().Round(time.Millisecond).String())
-	}
-	return c
-}
 
 // caseView is what the page of one case shows.
 type caseView struct {
@@ -151,7 +33,7 @@ type fact struct{ Name, Value string }
 
 // logLine is a line of the frame log.
 type logLine struct {
-	At, Class, Arrow, What, Detail, Payload string
+	At, Class, Arrow, What, Detail, Payload, Note string
 }
 
 // casePage returns the page of one case.
@@ -184,8 +66,10 @@ func casePage(o *Outcome) ([]byte, error) {
 			v.Expected = append(v.Expected, fact{list.name, eventText(list.events)})
 		}
 	}
+	notes := annotator{deflate: r.deflate, server: o.server}
 	for _, e := range r.entries {
 		if line, ok := e.line(); ok {
+			line.Note = notes.note(e)
 			v.Log = append(v.Log, line)
 		}
 	}
@@ -241,6 +125,9 @@ func (e entry) line() (logLine, bool) {
 		data := e.row[1].([]any)
 		l.Class, l.Arrow, l.What = "in", "←", frameText(op, fin, rsv)
 		l.Detail, l.Payload = fmt.Sprintf("%v octets", data[0]), data[1].(string)
+		if code, reason, ok := closeParts(e); ok && op == frame.Close {
+			l.Payload = strings.TrimSpace(fmt.Sprintf("%d %s", code, preview([]byte(reason))))
+		}
 		if e.row[0] == "TF" {
 			l.Class, l.Arrow = "out", "→"
 			l.Detail += sendText(e.row[6], e.row[7], e.row[8])

@@ -41,6 +41,7 @@ type record struct {
 
 	rxOctets, txOctets map[int]int          // size of a read or write: count
 	rxFrames, txFrames map[frame.Opcode]int // opcode: count
+	deflate            bool                 // permessage-deflate was negotiated
 	afterClose         int                  // frames that came after a Close frame
 	tails              int                  // compressed messages with the end of their sync flush
 	keys               []uint32             // of the first frames that came
