@@ -27,7 +27,11 @@ func TestAnnotator(t *testing.T) {
 		lines   []line
 	}{
 		"fine": {false, []line{
-			{h: more}, {in: true, h: text}, {h: frame.Header{Opcode: frame.Ping, Fin: true}}, {h: rest}, {h: text},
+			{h: more},
+			{in: true, h: text},
+			{h: frame.Header{Opcode: frame.Ping, Fin: true}},
+			{h: rest},
+			{h: text},
 			{h: frame.Header{Opcode: frame.Close, Fin: true}, load: "\x03\xe8bye"},
 			{in: true, h: frame.Header{Opcode: frame.Close, Fin: true}},
 		}},
