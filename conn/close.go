@@ -327,6 +327,10 @@ func (c *Conn) end(closeStream func(stream)) {
 		return
 	}
 	closeStream(c.stream)
+	if b, ok := c.stream.(interface{ WhenIdle(f func()) }); ok {
+		b.WhenIdle(c.ended)
+		return
+	}
 	c.ended()
 }
 

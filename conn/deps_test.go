@@ -23,6 +23,7 @@ type layer struct {
 	dir    string
 	module string // folders of this module, separated by spaces
 	never  string // packages of the standard library, with all below them
+	only   string // if set, all that it may import of the standard library
 	noGo   bool   // no goroutines either
 }
 
@@ -45,6 +46,7 @@ var layers = []layer{
 	{dir: "frame", module: "mask internal/cpu", never: "io net time sync context fmt", noGo: true},
 	{dir: "handshake", never: "net context sync", noGo: true},
 	{dir: "conn", module: "mask frame handshake conn/internal/deflate conn/internal/pool"},
+	{dir: "conn/xconnect", only: "os"}, // so that it is initialised before net/http
 	{dir: "conn/conntest", module: "conn conn/internal/wstest frame handshake"},
 	{dir: "conn/internal", never: "net context"},
 	{dir: "conn/internal/wstest", module: "frame"},
@@ -144,6 +146,9 @@ func (l *layer) refuse(module, imported string) string {
 	if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
 		return "only the standard library and this module"
 	}
+	if l.only != "" && !contains(l.only, imported) {
+		return "package " + l.dir + " imports " + l.only + " alone"
+	}
 	for _, never := range strings.Fields(l.never) {
 		below := imported == never || strings.HasPrefix(imported, never+"/")
 		if below && !contains(allowed[l.dir], imported) {
@@ -241,6 +246,9 @@ func TestLayerRules(t *testing.T) {
 		{"conn", "m/autobahn", false},
 		{"conn", "golang.org/x/net/idna", false},
 		{"conn/internal/new", "m/conn", false},
+		{"conn/xconnect", "os", true},
+		{"conn/xconnect", "strings", false},
+		{"conn/xconnect", "m/conn", false},
 		{"autobahn", "m/conn", false},
 		{"autobahn/cmd/echoserver", "m/conn", true},
 	} {

@@ -122,9 +122,9 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 			c.rd.buf, c.rd.end = buf, n
 		}
 	case p != nil:
-		n, err = c.stream.Read(p)
+		n, err = readStream(ctx, c.stream, p)
 	default:
-		n, err = c.stream.Read(c.rd.first[:])
+		n, err = readStream(ctx, c.stream, c.rd.first[:])
 	}
 	c.keep.waited()
 	interrupted := c.rd.watch.interrupted()

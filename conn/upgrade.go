@@ -69,6 +69,11 @@ func Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 // from net/http. Headers that are set on w go into the response. The server's
 // timeouts do not apply to the connection any more.
 //
+// Over HTTP/2 (RFC 8441) it takes the request's stream over. The handler must
+// then not return before Done tells the end, since its return is the end of the
+// stream; over HTTP/1.1 it may. Package xconnect, below this one, says how to
+// have net/http accept such requests.
+//
 // On an error the refusal has been sent; it is a *handshake.Error where the
 // request was at fault.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
@@ -78,14 +83,17 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 
 // Handler returns a handler that upgrades each request and serves ev on the
 // connection, on a goroutine of its own: the one of net/http, with its
-// buffers, ends.
+// buffers, ends. Over HTTP/2 it is the one of net/http that serves.
 func (u *Upgrader) Handler(ev *Events) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, req, err := u.upgrade(w, r)
-		if err != nil {
-			return // the refusal has been sent
+		switch {
+		case err != nil: // the refusal has been sent
+		case overStream(r):
+			c.serveStream(ev, req)
+		default:
+			go c.handle(ev, req)
 		}
-		go c.handle(ev, req)
 	})
 }
 
@@ -108,9 +116,13 @@ func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *hand
 		refuse(w, r, err)
 		return nil, err
 	}
+	if overStream(r) {
+		c, err := u.acceptStream(w, r, &accepted)
+		return c, req, err
+	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is it HTTP/2, or a middleware's ResponseWriter without Unwrap?): %w", err)
+		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is there a middleware's ResponseWriter without Unwrap?): %w", err)
 		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
 		return nil, err
 	}
@@ -207,7 +219,10 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	maps.Copy(w.Header(), e.Header())
 	switch {
-	case r.ProtoMajor != 1: // no such header; in HTTP/2, the end of all its streams
+	case overStream(r): // no such headers; Connection would be the end of all its streams
+		for _, name := range [...]string{"Connection", "Upgrade", "Keep-Alive"} {
+			w.Header().Del(name)
+		}
 	case e.Status != http.StatusUpgradeRequired:
 		w.Header().Set("Connection", "close")
 	case r.ProtoMinor == 0:

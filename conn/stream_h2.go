@@ -1,0 +1,188 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// serverStream is the server's end of an HTTP/2 stream, as a handler of
+// net/http has it: the request's body is what the client sends, the response's
+// what it gets. It ends when the handler returns.
+//
+// Three things make it unlike a socket. A read deadline that has passed stays
+// passed, so that reads which a context can interrupt go through a pumpStream.
+// net/http ends the response and the request together: END_STREAM leaves when
+// the handler returns, which may therefore not return before the connection has
+// ended. And after that the ResponseWriter belongs to another stream, so that
+// no write may be under way: WhenIdle puts Conn's end off until none is.
+type serverStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	body    io.ReadCloser
+	local   net.Addr
+	remote  string
+
+	over atomic.Bool // the body has ended, by END_STREAM, RST_STREAM or the loss of the connection
+
+	mu      sync.Mutex
+	writing bool
+	closed  bool
+	idle    func() // called when the write that is under way has left
+}
+
+// newServerStream takes the stream over from net/http: its timeouts do not
+// apply any more, nor do the ResponseWriters that middlewares have put around
+// net/http's own, as with Hijack.
+func newServerStream(w http.ResponseWriter, r *http.Request) (*serverStream, error) {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	s := &serverStream{w: w, control: http.NewResponseController(w), body: r.Body, remote: r.RemoteAddr}
+	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	switch w.(type) {
+	case interface{ FlushError() error }, http.Flusher:
+	default:
+		return nil, http.ErrNotSupported
+	}
+	if r.Body == nil {
+		return nil, errors.New("the request has no body") // one that was made by hand
+	}
+	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	if err := s.control.SetWriteDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// CloseEndsRead says that Close ends a Read that is blocked.
+func (s *serverStream) CloseEndsRead() {}
+
+// Read reads from the request's body. Its error says how the client, or the
+// connection, ended the stream.
+func (s *serverStream) Read(p []byte) (int, error) {
+	n, err := s.body.Read(p)
+	if err != nil {
+		s.over.Store(true)
+	}
+	return n, err
+}
+
+// Write sends p in DATA frames and returns when they are written, as flow
+// control lets them.
+func (s *serverStream) Write(p []byte) (n int, err error) {
+	if !s.enter() {
+		return 0, net.ErrClosed
+	}
+	defer s.leave()
+	defer returned(&err)
+	if n, err = s.w.Write(p); err != nil {
+		return n, err
+	}
+	return n, s.control.Flush()
+}
+
+// returned makes an error of the panic with which net/http meets those who use
+// a ResponseWriter of a handler that has returned.
+func returned(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("websocket: the handler returned before the connection had ended; over HTTP/2 it must wait for Conn.Done (net/http: %v)", v)
+	}
+}
+
+// enter and leave enclose a write.
+func (s *serverStream) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = !s.closed
+	return s.writing
+}
+
+func (s *serverStream) leave() {
+	s.mu.Lock()
+	f := s.idle
+	s.writing, s.idle = false, nil
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// WhenIdle calls f when no write is under way, now or later. The stream is
+// closed: there is none to come.
+func (s *serverStream) WhenIdle(f func()) {
+	s.mu.Lock()
+	if s.writing {
+		s.idle = f
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	f()
+}
+
+// CloseWrite stands for the half close of TCP. END_STREAM is sent when the
+// handler returns; nothing has to be read until then, since in HTTP/2 no reset
+// overtakes what was sent.
+func (s *serverStream) CloseWrite() error { return s.body.Close() }
+
+// Close ends reads and writes. The handler's return ends the stream.
+func (s *serverStream) Close() error {
+	if s.shut() {
+		s.reset()
+	}
+	return s.body.Close()
+}
+
+// Abort resets the stream, where the client has not ended it.
+func (s *serverStream) Abort() {
+	if s.shut() || !s.over.Load() {
+		s.reset()
+	}
+}
+
+// shut lets no write begin any more. It reports whether one is under way.
+func (s *serverStream) shut() (writing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return s.writing
+}
+
+// reset sends RST_STREAM, which is all that ends a write that is blocked. "Stream
+// closure" by reset should say CANCEL (RFC 8441 section 5), but net/http lets
+// handlers reset a stream only so, and says INTERNAL_ERROR.
+func (s *serverStream) reset() {
+	var err error
+	defer returned(&err)
+	_ = s.control.SetWriteDeadline(aLongTimeAgo)
+}
+
+// LocalAddr is the address that the connection came in on.
+func (s *serverStream) LocalAddr() net.Addr { return s.local }
+
+// RemoteAddr is the client's address.
+func (s *serverStream) RemoteAddr() net.Addr {
+	if a, err := netip.ParseAddrPort(s.remote); err == nil {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return textAddr(s.remote)
+}
+
+// textAddr is an address that is no IP address and port.
+type textAddr string
+
+func (a textAddr) Network() string { return "unix" }
+func (a textAddr) String() string  { return string(a) }
