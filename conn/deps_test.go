@@ -197,7 +197,10 @@ func TestModule(t *testing.T) {
 	}
 	var mod struct {
 		Go      string
-		Require []struct{ Path, Version string }
+		Require []struct {
+			Path, Version string
+			Indirect      bool
+		}
 	}
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
@@ -205,8 +208,12 @@ func TestModule(t *testing.T) {
 	if mod.Go != "1.25" && mod.Go != "1.25.0" {
 		t.Errorf("go.mod says go %s, want 1.25.0", mod.Go)
 	}
-	var paths []string
+	var paths, indirect []string
 	for _, r := range mod.Require {
+		if r.Indirect {
+			indirect = append(indirect, r.Path)
+			continue
+		}
 		paths = append(paths, r.Path)
 		var minor, patch int
 		if r.Path != "golang.org/x/net" {
@@ -219,6 +226,10 @@ func TestModule(t *testing.T) {
 	slices.Sort(paths)
 	if want := []string{"github.com/google/go-cmp", "golang.org/x/net"}; !slices.Equal(paths, want) {
 		t.Errorf("go.mod requires %v, want %v and nothing else: dependencies belong in modules of their own", paths, want)
+	}
+	// The go command wants this line, since x/net's http2 imports it.
+	if want := []string{"golang.org/x/text"}; !slices.Equal(indirect, want) {
+		t.Errorf("go.mod requires %v indirectly, want %v: what x/net/http2 needs", indirect, want)
 	}
 }
 

@@ -86,6 +86,11 @@ func Dial(ctx context.Context, url string) (*Conn, error) {
 // *handshake.Error that says which header was wrong where the server's answer
 // was none to a WebSocket handshake.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
+	return d.dial(ctx, rawURL, d.dialHop)
+}
+
+// dial connects to the URL's server, and to those that redirects name, by open.
+func (d *Dialer) dial(ctx context.Context, rawURL string, open func(context.Context, *hop) (*Conn, *http.Response, error)) (*Conn, *http.Response, error) {
 	if d.Group.refuses() {
 		return nil, nil, ErrGroupClosed
 	}
@@ -100,7 +105,7 @@ func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response
 	}
 	hop := &hop{url: u, header: d.Header, host: d.Host}
 	for left := setting(d.MaxRedirects, defaultMaxRedirects, 0); ; left-- {
-		c, resp, err := d.dialHop(ctx, hop)
+		c, resp, err := open(ctx, hop)
 		if err == nil || resp == nil || !isRedirect(resp) || left <= 0 {
 			return c, resp, dialError(ctx, hop.url, err)
 		}
@@ -126,15 +131,8 @@ func dialError(ctx context.Context, u *url.URL, err error) error {
 
 // dialHop opens a connection to the hop's server and does the handshake.
 func (d *Dialer) dialHop(ctx context.Context, h *hop) (*Conn, *http.Response, error) {
-	offer := &handshake.Offer{
-		URL: h.url, Key: handshake.NewKey(), Host: h.host,
-		Subprotocols: d.Subprotocols, Header: h.header,
-	}
-	if d.Jar != nil {
-		offer.Header = withCookies(h.header, d.Jar.Cookies(httpURL(h.url)))
-	}
-	var err error
-	if offer.Deflate, err = d.Compression.offer(); err != nil {
+	offer, err := d.offer(h)
+	if err != nil {
 		return nil, nil, err
 	}
 	request, err := offer.AppendRequest(nil) // before any connection: a mistake of the caller's
@@ -151,16 +149,51 @@ func (d *Dialer) dialHop(ctx context.Context, h *hop) (*Conn, *http.Response, er
 	if err != nil {
 		_ = nc.Close()
 	}
-	if resp != nil && d.Jar != nil {
-		if cookies := resp.Cookies(); len(cookies) > 0 {
-			d.Jar.SetCookies(httpURL(h.url), cookies)
-		}
-	}
+	d.keepCookies(h, resp)
 	return c, resp, err
+}
+
+// offer is what the hop's server is asked for.
+func (d *Dialer) offer(h *hop) (*handshake.Offer, error) {
+	offer := &handshake.Offer{
+		URL: h.url, Key: handshake.NewKey(), Host: h.host,
+		Subprotocols: d.Subprotocols, Header: h.header,
+	}
+	if d.Jar != nil {
+		offer.Header = withCookies(h.header, d.Jar.Cookies(httpURL(h.url)))
+	}
+	var err error
+	offer.Deflate, err = d.Compression.offer()
+	return offer, err
+}
+
+// keepCookies gives the jar those of the response, if there is one.
+func (d *Dialer) keepCookies(h *hop, resp *http.Response) {
+	if resp == nil || d.Jar == nil {
+		return
+	}
+	if cookies := resp.Cookies(); len(cookies) > 0 {
+		d.Jar.SetCookies(httpURL(h.url), cookies)
+	}
 }
 
 // open returns a connection to the URL's server, through TLS for wss.
 func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, error) {
+	nc, err := d.openNet(ctx, u, slot)
+	if err != nil || u.Scheme != "wss" {
+		return nc, err
+	}
+	return d.startTLS(ctx, nc, u.Hostname())
+}
+
+// DialNet opens the connection over which Dial would run TLS, for wss, and the
+// handshake: with NetDial, and through a proxy where Proxy names one for u. It
+// is for those who do the rest themselves.
+func (d *Dialer) DialNet(ctx context.Context, u *url.URL) (net.Conn, error) {
+	return d.openNet(ctx, u, nil)
+}
+
+func (d *Dialer) openNet(ctx context.Context, u *url.URL, slot *slots) (net.Conn, error) {
 	proxy := d.Proxy
 	if proxy == nil {
 		proxy = ProxyFromEnvironment
@@ -170,7 +203,7 @@ func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, e
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	addr := handshake.HostPort(u)
-	if d.OneAtATime && (via != nil || d.NetDial != nil) {
+	if d.OneAtATime && slot != nil && (via != nil || d.NetDial != nil) {
 		// "If the client does not know the IP address of the remote host [...],
 		// then the client MUST assume for the purposes of this step that each
 		// host name refers to a distinct remote host".
@@ -178,16 +211,10 @@ func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, e
 			return nil, err
 		}
 	}
-	var nc net.Conn
 	if via != nil {
-		nc, err = d.connect(ctx, via, addr)
-	} else {
-		nc, err = d.dialNet(ctx, addr, slot)
+		return d.connect(ctx, via, addr)
 	}
-	if err != nil || u.Scheme != "wss" {
-		return nc, err
-	}
-	return d.startTLS(ctx, nc, u.Hostname())
+	return d.dialNet(ctx, addr, slot)
 }
 
 // dialNet opens a connection to addr: a server's with the slot to hold for it,

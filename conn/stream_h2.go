@@ -1,8 +1,8 @@
 package conn
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -23,6 +23,7 @@ import (
 // ended. And after that the ResponseWriter belongs to another stream, so that
 // no write may be under way: WhenIdle puts Conn's end off until none is.
 type serverStream struct {
+	ctx     context.Context // the request's: cancelled when the stream ends, or the handler returns
 	w       http.ResponseWriter
 	control *http.ResponseController
 	body    io.ReadCloser
@@ -48,7 +49,7 @@ func newServerStream(w http.ResponseWriter, r *http.Request) (*serverStream, err
 		}
 		w = u.Unwrap()
 	}
-	s := &serverStream{w: w, control: http.NewResponseController(w), body: r.Body, remote: r.RemoteAddr}
+	s := &serverStream{ctx: r.Context(), w: w, control: http.NewResponseController(w), body: r.Body, remote: r.RemoteAddr}
 	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	switch w.(type) {
 	case interface{ FlushError() error }, http.Flusher:
@@ -87,6 +88,9 @@ func (s *serverStream) Write(p []byte) (n int, err error) {
 		return 0, net.ErrClosed
 	}
 	defer s.leave()
+	if s.left() {
+		return 0, errStreamLeft
+	}
 	defer returned(&err)
 	if n, err = s.w.Write(p); err != nil {
 		return n, err
@@ -94,11 +98,19 @@ func (s *serverStream) Write(p []byte) (n int, err error) {
 	return n, s.control.Flush()
 }
 
+// errStreamLeft is what writing finds after the end of the stream. The reader
+// learns why.
+var errStreamLeft = errors.New("websocket: the HTTP/2 stream has ended: the client reset it, its connection was lost, or the handler returned, which over HTTP/2 must wait for Conn.Done")
+
+// left reports whether the stream has ended. A context that a middleware gave a
+// deadline may be over for that alone.
+func (s *serverStream) left() bool { return s.ctx.Err() == context.Canceled }
+
 // returned makes an error of the panic with which net/http meets those who use
-// a ResponseWriter of a handler that has returned.
+// a ResponseWriter of a handler that has returned, after left had looked.
 func returned(err *error) {
-	if v := recover(); v != nil {
-		*err = fmt.Errorf("websocket: the handler returned before the connection had ended; over HTTP/2 it must wait for Conn.Done (net/http: %v)", v)
+	if recover() != nil {
+		*err = errStreamLeft
 	}
 }
 
@@ -165,6 +177,9 @@ func (s *serverStream) shut() (writing bool) {
 // closure" by reset should say CANCEL (RFC 8441 section 5), but net/http lets
 // handlers reset a stream only so, and says INTERNAL_ERROR.
 func (s *serverStream) reset() {
+	if s.left() {
+		return
+	}
 	var err error
 	defer returned(&err)
 	_ = s.control.SetWriteDeadline(aLongTimeAgo)
