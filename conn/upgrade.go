@@ -117,8 +117,7 @@ func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *hand
 		return nil, err
 	}
 	if overStream(r) {
-		c, err := u.acceptStream(w, r, &accepted)
-		return c, req, err
+		return u.acceptStream(w, r, req, &accepted)
 	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -21,7 +21,7 @@ func overStream(r *http.Request) bool { return r.ProtoMajor >= 2 }
 
 // acceptStream sends the response to an extended CONNECT and makes a connection
 // of its stream.
-func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, a *handshake.Accepted) (*Conn, error) {
+func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, req *handshake.Request, a *handshake.Accepted) (*Conn, error) {
 	s, err := newServerStream(w, r)
 	if err != nil {
 		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the stream; connect with HTTP/1.1"})
@@ -35,7 +35,7 @@ func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, a *hands
 	if err := s.control.Flush(); err != nil {
 		return nil, fmt.Errorf("websocket: handshake: the response could not be sent: %w", err)
 	}
-	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate}
+	n := Negotiated{Subprotocol: a.Subprotocol, Deflate: a.Deflate, request: req}
 	return newConn(s, frame.Server, n, &u.Config), nil
 }
 
