@@ -132,6 +132,7 @@ func (c *Conn) queueClose(payload []byte) {
 	}
 	if w.ahead() {
 		w.queued += len(payload)
+		w.waiting++
 		w.push(&entry{kind: entryClose, p: payload})
 		c.dispatch()
 		return
@@ -347,10 +348,11 @@ func (c *Conn) ended() {
 	if c.wr.timer != nil {
 		c.wr.timer.timer.Stop()
 	}
-	for _, p := range c.pings {
+	for p := c.pings; p != nil; p = p.next {
 		close(p.pong)
 	}
 	c.pings = nil
+	c.tellDrained()
 	close(c.cl.doneLocked())
 	c.mu.Unlock()
 	c.cfg.Trace.closed(c, c.cl.err)

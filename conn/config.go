@@ -52,9 +52,15 @@ type Config struct {
 	CloseTimeout time.Duration
 
 	// Queue bounds the bytes that Append, Send and cancelled writes leave
-	// with the connection for a peer that does not read, headers included: no
-	// longer message can be queued. Default: 2 MiB.
+	// with the connection for a peer that does not read, headers and 128 bytes
+	// for each message that is not encoded yet included: no longer message can
+	// be queued. QueuePolicy says what happens beyond. Default: 2 MiB.
 	Queue int
+
+	// QueuePolicy says what becomes of a message for which Queue has no room:
+	// it is refused, or dropped, or others are, or the connection is closed.
+	// Default: QueueRefuse.
+	QueuePolicy QueuePolicy
 
 	// Group keeps track of the connections, to send to all of them and to end
 	// them in good order. Default: none.

@@ -98,7 +98,8 @@ type Conn struct {
 	wr writeHalf
 	cl closing
 
-	pings       []*pingWait
+	pings       *pingWait // in the order of sending
+	behind      *behind   // nil where the queue was never full
 	subprotocol string
 	z           *codec // permessage-deflate; nil where it was not agreed
 }
@@ -248,5 +249,9 @@ func (c *Conn) signal(s frame.Signal) frame.Action {
 	return action
 }
 
-// now is the clock of keepalive.
-func now() int64 { return time.Now().UnixNano() }
+// now is the clock of the timeouts, in nanoseconds. It is monotonic: setting the
+// machine's clock ends no connection. It is never 0, nor negative, not even in a
+// testing/synctest bubble, whose time began long before epoch.
+func now() int64 { return 1<<61 + int64(time.Since(epoch)) }
+
+var epoch = time.Now()

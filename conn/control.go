@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -56,6 +55,7 @@ func (c *Conn) pong(payload []byte) {
 
 // pingWait is a Ping that waits for its Pong.
 type pingWait struct {
+	next    *pingWait // sent after this one
 	payload [8]byte
 	sent    time.Time
 	pong    chan struct{} // closed at the end of the connection
@@ -77,7 +77,7 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 		c.mu.Unlock()
 		return 0, err
 	}
-	c.pings = append(c.pings, p)
+	*c.pingPlace(nil) = p
 	p.sent = time.Now()
 	c.wr.out = c.appendControl(c.wr.out, frame.Ping, p.payload[:])
 	c.flushSoon()
@@ -91,7 +91,9 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
-	c.pings = slices.DeleteFunc(c.pings, func(q *pingWait) bool { return p == q })
+	if place := c.pingPlace(p); *place != nil {
+		*place = p.next
+	}
 	c.mu.Unlock()
 	if c.rd.taken.Load() == uint32(readFree) {
 		return 0, fmt.Errorf("websocket: no pong came because no goroutine was reading the connection: %w", contextError(ctx))
@@ -108,13 +110,25 @@ func (c *Conn) ponged(payload []byte) {
 	if len(payload) == 0 && c.keep != nil && c.keep.asked.Load() != 0 {
 		c.cfg.Trace.roundTrip(c, time.Duration(now()-c.keep.asked.Swap(0)))
 	}
-	i := slices.IndexFunc(c.pings, func(p *pingWait) bool { return bytes.Equal(p.payload[:], payload) })
-	for _, p := range c.pings[:i+1] {
+	answered := c.pings
+	for answered != nil && !bytes.Equal(answered.payload[:], payload) {
+		answered = answered.next
+	}
+	if answered == nil {
+		return
+	}
+	for p := c.pings; p != answered.next; p = p.next {
 		p.pong <- struct{}{}
 		c.cfg.Trace.roundTrip(c, time.Since(p.sent))
 	}
-	c.pings = slices.Delete(c.pings, 0, i+1)
-	if len(c.pings) == 0 {
-		c.pings = nil
+	c.pings = answered.next
+}
+
+// pingPlace is where the list of pings has p, or its end. Call with c.mu held.
+func (c *Conn) pingPlace(p *pingWait) **pingWait {
+	place := &c.pings
+	for *place != nil && *place != p {
+		place = &(*place).next
 	}
+	return place
 }

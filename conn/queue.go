@@ -37,7 +37,8 @@ type writeHalf struct {
 	batch    batch
 
 	head, tail *entry
-	queued     int // bytes of the entries that nobody waits for
+	queued     int   // bytes of the entries that nobody waits for
+	waiting    int32 // how many those are
 	spare      *entry
 
 	turn     *MessageWriter // the message that has the turn
@@ -170,6 +171,7 @@ func (e *entry) size() int { return len(e.p) + e.prepared.size() }
 // drop lets go of an entry that nobody waits for and that is out of the queue.
 func (w *writeHalf) drop(e *entry) {
 	w.queued -= e.size()
+	w.waiting--
 	if e.p != nil {
 		putBuffer(e.p)
 	}
@@ -188,6 +190,12 @@ func (w *writeHalf) remove(e *entry) {
 		}
 		prev = x
 	}
+	w.unlink(prev, e)
+}
+
+// unlink takes e, which follows prev, out of the queue; prev is nil at the
+// head.
+func (w *writeHalf) unlink(prev, e *entry) {
 	switch {
 	case prev == nil:
 		w.pop()
@@ -249,7 +257,7 @@ func (c *Conn) gatherOut() {
 func (c *Conn) gatherQueue() {
 	w := &c.wr
 	b := &w.batch
-	for w.turn == nil && w.head != nil && len(b.buf) < batchSize {
+	for w.turn == nil && w.head != nil && len(b.buf) < c.batchLimit() {
 		if w.head.kind == entryTurn {
 			c.grantTurn()
 			return
@@ -314,6 +322,7 @@ func (c *Conn) settle() {
 		w.urgent = true
 	}
 	w.late = nil
+	c.tellDrained()
 }
 
 // release gives the wire back, and on. Call with c.mu held, by the owner, with
@@ -374,6 +383,7 @@ func (c *Conn) discard(err error) {
 		w.turn = nil
 	}
 	w.late = nil
+	c.tellDrained()
 }
 
 // writeFailed ends the write side for good, gives the wire back and returns

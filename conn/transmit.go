@@ -110,23 +110,17 @@ func (c *Conn) transmitStream(p []byte) (int, error) {
 
 // writeTimer cuts a connection whose transport takes no bytes. Setting and
 // stopping a timer for each write would cost more than framing the message, so
-// the timer stays set as long as there are writes, and looks now and then
-// whether the one that is under way has been for too long. The first write
-// after a pause is timed exactly, others to a quarter of the timeout more.
+// the timer stays set as long as there are writes, and looks now and then how
+// long the one that is under way has been.
 type writeTimer struct {
 	c       *Conn
 	timeout time.Duration
 	timer   *time.Timer
 
-	writes  atomic.Uint64 // begun and ended ones: odd while one is under way
-	seen    atomic.Uint64 // writes at the last look
-	checks  atomic.Int32  // how many looks have found the same write
+	began   atomic.Int64 // when the write that is under way began, by now(); 0: none is
 	armed   atomic.Bool
 	expired atomic.Bool
 }
-
-// writeChecks is how many looks must find the same write to call it too long.
-const writeChecks = 4
 
 // newWriteTimer returns nil where there is no limit.
 func newWriteTimer(c *Conn) *writeTimer {
@@ -142,39 +136,34 @@ func newWriteTimer(c *Conn) *writeTimer {
 
 // start and stop enclose a write. They are the owner of the wire's.
 func (t *writeTimer) start() {
-	n := t.writes.Add(1)
-	if t.armed.Load() {
-		return
+	t.began.Store(now())
+	if !t.armed.Load() {
+		t.armed.Store(true)
+		t.timer.Reset(t.timeout)
 	}
-	t.armed.Store(true)
-	t.seen.Store(n)
-	t.checks.Store(0)
-	t.timer.Reset(t.timeout / writeChecks)
 }
 
 // stop reports whether the write was cut for having taken too long.
 func (t *writeTimer) stop() bool {
-	t.writes.Add(1)
+	t.began.Store(0)
 	return t.expired.Load()
 }
 
 // look is the timer's function.
 func (t *writeTimer) look() {
-	n := t.writes.Load()
-	if n%2 == 0 {
+	began := t.began.Load()
+	if began == 0 {
 		t.armed.Store(false)
-		if t.writes.Load() == n {
+		if began = t.began.Load(); began == 0 {
 			return // a pause: the next write sets the timer again
 		}
 		t.armed.Store(true) // one has begun since, and may have found it set
-		n = t.writes.Load()
 	}
-	if t.seen.Swap(n) != n {
-		t.checks.Store(0)
-	} else if t.checks.Add(1) >= writeChecks && n%2 == 1 {
-		t.expired.Store(true)
-		t.c.abort(ErrWriteTimeout)
+	left := t.timeout - time.Duration(now()-began)
+	if left > 0 {
+		t.timer.Reset(left)
 		return
 	}
-	t.timer.Reset(t.timeout / writeChecks)
+	t.expired.Store(true)
+	t.c.abort(ErrWriteTimeout)
 }

@@ -290,9 +290,9 @@ func (c *Conn) giveBack(e *entry) {
 // for the peer. A handler that appends its answers and reads on sends all the
 // answers to one packet in one packet.
 //
-// It returns ErrQueueFull, and takes nothing, where more than Config.Queue
-// bytes would wait. Otherwise its errors are Write's. It never blocks and may
-// be called from any goroutine.
+// Where more than Config.Queue bytes would wait, Config.QueuePolicy decides: by
+// default Append returns ErrQueueFull and takes nothing. Otherwise its errors
+// are Write's. It never blocks and may be called from any goroutine.
 func (c *Conn) Append(t MessageType, p []byte) error {
 	return c.enqueue(t, p, nil, later)
 }
@@ -303,56 +303,6 @@ func (c *Conn) Append(t MessageType, p []byte) error {
 // from any goroutine.
 func (c *Conn) Send(t MessageType, p []byte) error {
 	return c.enqueue(t, p, nil, atOnce)
-}
-
-// haste says when a queued message leaves.
-type haste uint8
-
-const (
-	later  haste = iota // with what leaves next
-	atOnce              // now, or as soon as the transport takes it
-)
-
-// enqueue is Append, Send and SendPrepared.
-func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) error {
-	if prepared == nil {
-		if err := checkMessage(t, p); err != nil {
-			return err
-		}
-	}
-	w := &c.wr
-	c.mu.Lock()
-	err := c.mayWrite()
-	switch {
-	case err != nil:
-	case w.buffered()+len(p)+prepared.size()+frame.MaxHeaderSize > c.cfg.queue():
-		err = ErrQueueFull
-	case w.ahead():
-		c.keep.message()
-		c.pushMessage(t, p, prepared)
-	default:
-		c.keep.message()
-		w.out = c.appendMessage(w.out, t, p, prepared)
-		if h == atOnce {
-			w.urgent = true
-			c.flushSoon()
-		}
-	}
-	c.mu.Unlock()
-	return err
-}
-
-// pushMessage queues a copy of a message behind those that are ahead. Call with
-// c.mu held.
-func (c *Conn) pushMessage(t MessageType, p []byte, prepared *Prepared) {
-	w := &c.wr
-	e := &entry{t: t, prepared: prepared}
-	if prepared == nil {
-		e.p = append(getBuffer(len(p)), p...)
-	}
-	w.queued += e.size()
-	w.push(e)
-	c.dispatch()
 }
 
 // flushSoon lets what is queued leave without waiting for it: it tries once

@@ -1,0 +1,352 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
+)
+
+// messageNo is message i, of size bytes.
+func messageNo(i, size int) []byte {
+	return append(fmt.Appendf(nil, "%06d", i), pattern(size-6)...)
+}
+
+func number(t *testing.T, p string) (i int) {
+	t.Helper()
+	if _, err := fmt.Sscanf(p, "%06d", &i); err != nil {
+		t.Fatalf("%q: %v", p, err)
+	}
+	return i
+}
+
+// sendNumbered sends n messages of size bytes that nobody reads yet.
+func sendNumbered(t *testing.T, c *Conn, n, size int) {
+	t.Helper()
+	for i := range n {
+		if err := c.Send(Binary, messageNo(i, size)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if b := c.Buffered(); b > c.cfg.queue() {
+			t.Fatalf("%d bytes wait, beyond the bound of %d", b, c.cfg.queue())
+		}
+	}
+}
+
+// TestQueueDropNewest: those that came first arrive, in order, and the others
+// are counted.
+func TestQueueDropNewest(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		traced := 0
+		c, peer := pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueDropNewest, Trace: &Trace{
+			Dropped: func(_ *Conn, m MessageInfo) {
+				traced++
+				if m != (MessageInfo{Type: Binary, Size: 100}) {
+					t.Errorf("traced %+v", m)
+				}
+			},
+		}})
+		sendNumbered(t, c, 500, 100)
+		dropped := int(c.Dropped())
+		if dropped < 350 || dropped > 450 || traced != dropped {
+			t.Fatalf("dropped %d, traced %d", dropped, traced)
+		}
+		for i := range 500 - dropped {
+			if _, p := peer.WantFrame(); number(t, string(p)) != i {
+				t.Fatalf("%q, want message %d", p, i)
+			}
+		}
+		check(c.Send(Binary, []byte("there is room again")))
+		peer.WantBinary([]byte("there is room again"))
+	})
+}
+
+// TestQueueDropOldest: what was on its way arrives, then the latest, in order;
+// control frames and messages that a Write waits for are among them.
+func TestQueueDropOldest(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueDropOldest})
+		go c.Read(bg)
+		sendNumbered(t, c, 50, 100)
+		written := make(chan error)
+		go func() { written <- c.Write(bg, Text, []byte("waited for")) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		if err := c.Write(ctx, Text, []byte("withdrawn")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		for i := range 450 {
+			check(c.Send(Binary, messageNo(50+i, 100)))
+		}
+		peer.Ping("p")
+		synctest.Wait()
+		var got []int
+		ponged, texts := false, 0
+		for len(got) == 0 || got[len(got)-1] != 499 || !ponged {
+			switch h, p := peer.WantFrame(); h.Opcode {
+			case frame.Pong:
+				ponged = true
+			case frame.Text:
+				texts++
+				if string(p) != "waited for" {
+					t.Errorf("%q", p)
+				}
+			default:
+				got = append(got, number(t, string(p)))
+			}
+		}
+		check(<-written)
+		jumps := 0
+		for i, n := range got {
+			if i > 0 && n != got[i-1]+1 {
+				jumps++
+			}
+			if i > 0 && n <= got[i-1] {
+				t.Fatalf("out of order: %v", got)
+			}
+		}
+		if got[0] != 0 || jumps != 1 || texts != 1 {
+			t.Errorf("%d jumps, %d texts: %v", jumps, texts, got)
+		}
+		if int(c.Dropped()) != 500-len(got) || len(got) < 30 {
+			t.Errorf("dropped %d, %d came", c.Dropped(), len(got))
+		}
+		go c.Close(CloseNormal, "")
+		peer.WantClose(CloseNormal)
+	})
+}
+
+// TestQueueDropOldestAppended: what was appended and is not yet on its way.
+func TestQueueDropOldestAppended(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueDropOldest})
+		for i := range 500 {
+			check(c.Append(Binary, messageNo(i, 100)))
+		}
+		go c.Flush(bg)
+		last := -1
+		for last != 499 {
+			_, p := peer.WantFrame()
+			n := number(t, string(p))
+			if n <= last {
+				t.Fatalf("%d after %d", n, last)
+			}
+			last = n
+		}
+	})
+}
+
+// TestQueueDropOldestUnderTakeover: what is dropped was never part of the
+// window, whatever is sent in whichever way.
+func TestQueueDropOldestUnderTakeover(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, other := deflatePair(t, role, Config{Queue: 4000, QueuePolicy: QueueDropOldest}, Config{})
+		var sent []string
+		random := rand.New(rand.NewPCG(1, 2))
+		for round := range 30 {
+			for i := range 100 {
+				p := fmt.Sprintf("%d/%d %s", round, i, pattern(random.IntN(1500)))
+				sent = append(sent, p)
+				m, err := Prepare(Text, []byte(p))
+				check(err)
+				switch i % 4 {
+				case 0:
+					check(c.SendPrepared(m))
+				case 1:
+					check(c.Append(Text, []byte(p)))
+				default:
+					check(c.Send(Text, []byte(p)))
+				}
+			}
+			check(c.Send(Text, []byte("end of round")))
+			sent = append(sent, "end of round")
+			for i := 0; ; i++ {
+				_, p, err := other.Read(bg)
+				check(err)
+				for len(sent) > 0 && sent[0] != string(p) { // dropped
+					sent = sent[1:]
+				}
+				if len(sent) == 0 {
+					t.Fatalf("%.80q was never sent, or is out of order", p)
+				}
+				if string(p) == "end of round" {
+					break
+				}
+			}
+			sent = nil
+		}
+		if c.Dropped() < 100 {
+			t.Errorf("only %d were dropped", c.Dropped())
+		}
+	})
+}
+
+// TestQueueDropOldestKeepsAll where dropping all would not make room: the new
+// message goes.
+func TestQueueDropOldestKeepsAll(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 10, Config{Queue: 1000, QueuePolicy: QueueDropOldest})
+		check(c.Send(Binary, messageNo(0, 600))) // on its way
+		check(c.Send(Binary, messageNo(1, 100)))
+		check(c.Send(Binary, messageNo(2, 700)))
+		if c.Dropped() != 1 {
+			t.Errorf("dropped %d", c.Dropped())
+		}
+		for i := range 2 {
+			if _, p := peer.WantFrame(); number(t, string(p)) != i {
+				t.Errorf("%q, want message %d", p, i)
+			}
+		}
+	})
+}
+
+// TestQueueClose: the connection ends with 1008, and says why.
+func TestQueueClose(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueClose})
+		go c.Serve(bg, &Events{})
+		var err error
+		sent := 0
+		for ; err == nil; sent++ {
+			err = c.Send(Binary, messageNo(sent, 100))
+		}
+		wantEnd(t, err, CloseError{Code: CloseAbnormal, Err: ErrQueueFull})
+		if !errors.Is(err, ErrQueueFull) || sent < 80 || c.State() != StateClosing {
+			t.Errorf("%v after %d messages, %v", err, sent, c.State())
+		}
+		wantEnd(t, c.Send(Binary, nil), CloseError{Code: CloseAbnormal, Err: ErrQueueFull})
+		for i := range sent - 1 { // a peer that reads on gets all that was taken, and the code
+			if _, p := peer.WantFrame(); number(t, string(p)) != i {
+				t.Fatalf("%q, want message %d", p, i)
+			}
+		}
+		peer.WantClose(ClosePolicyViolation)
+		peer.WantEOF()
+
+		c, _ = pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueClose})
+		for c.Send(Binary, pattern(100)) == nil {
+		}
+		start := time.Now()
+		<-c.Done() // though the peer does nothing
+		if d := time.Since(start); d != defaultCloseTimeout {
+			t.Error("ended after ", d)
+		}
+	})
+}
+
+// TestQueueTooLong: a message that would never fit is the caller's mistake.
+func TestQueueTooLong(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		for policy := range QueueDropOldest + 1 {
+			c, _ := pipePeer(t, role, 10000, Config{Queue: 1000, QueuePolicy: policy})
+			if err := c.Send(Binary, pattern(1000)); err != ErrQueueFull || c.Dropped() != 0 || c.State() != StateOpen {
+				t.Errorf("policy %d: %v, %d dropped, %v", policy, err, c.Dropped(), c.State())
+			}
+		}
+	})
+}
+
+// TestQueueCountsEntries: messages of one byte that wait are bounded by what
+// they cost.
+func TestQueueCountsEntries(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, _ := pipePeer(t, role, 1000, Config{Queue: 128 << 10})
+		_, err := c.NextWriter(bg, Text)
+		check(err)
+		n := 0
+		for ; c.Send(Text, []byte("x")) == nil; n++ {
+		}
+		if n < 900 || n > 1024 {
+			t.Errorf("%d messages wait, at 128 bytes each in 128 KiB", n)
+		}
+	})
+}
+
+// TestDrained: the channel tells when the queue is down to the mark, and at the
+// end.
+func TestDrained(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 100, Config{Queue: 10000, QueuePolicy: QueueDropOldest})
+		is := func(ch <-chan struct{}, want bool) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case <-ch:
+				if !want {
+					t.Fatalf("told with %d bytes left", c.Buffered())
+				}
+			default:
+				if want {
+					t.Fatalf("not told with %d bytes left", c.Buffered())
+				}
+			}
+		}
+		is(c.Drained(0), true)
+		check(c.Append(Text, []byte("appended")))
+		ch := c.Drained(-1)
+		peer.WantText("appended") // it has left
+		is(ch, true)
+		for i := range 50 {
+			check(c.Send(Binary, messageNo(i, 100)))
+		}
+		low, half, again := c.Drained(0), c.Drained(3000), c.Drained(3000)
+		is(low, false)
+		is(half, false)
+		if half != again {
+			t.Error("a channel for each call with the same mark")
+		}
+		for c.Buffered() > 3000 {
+			peer.WantFrame()
+			synctest.Wait()
+		}
+		is(half, true)
+		is(low, false)
+		for c.Buffered() > 0 {
+			peer.WantFrame()
+			synctest.Wait()
+		}
+		is(low, true)
+		for range 50 {
+			check(c.Send(Binary, pattern(100)))
+		}
+		low = c.Drained(0)
+		is(low, false)
+		check(c.CloseNow())
+		is(low, true)
+		is(c.Drained(0), true)
+	})
+}
+
+// TestTraceQueued: the depth of the queue, when a message has to wait.
+func TestTraceQueued(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		var depths []int
+		c, _ := pipePeer(t, role, 1<<20, Config{Trace: &Trace{Queued: func(_ *Conn, n int) { depths = append(depths, n) }}})
+		check(c.Append(Text, []byte("no reason to wait")))
+		check(c.Flush(bg))
+		if len(depths) != 0 {
+			t.Errorf("%v", depths)
+		}
+		c, _ = pipePeer(t, role, 10, *c.cfg)
+		header := 2
+		if role == frame.Client {
+			header = 6
+		}
+		for range 3 {
+			check(c.Send(Text, []byte(strings.Repeat("x", 94))))
+			synctest.Wait()
+		}
+		n := 94 + header
+		if fmt.Sprint(depths) != fmt.Sprint([]int{n, 2*n - 10, 3*n - 10}) && fmt.Sprint(depths) != fmt.Sprint([]int{n, 2 * n, 3 * n}) {
+			t.Errorf("%v, want multiples of %d", depths, n)
+		}
+	})
+}
