@@ -106,11 +106,11 @@ func wantSlowEnds(t *testing.T, behind []*Conn, since time.Time) {
 // TestQueueDropOldestOverTCP: a socket that takes no more.
 func TestQueueDropOldestOverTCP(t *testing.T) {
 	inBothRoles(t, "drop oldest", func(t *testing.T, role frame.Role) {
-		const last = 20000
-		c, peer := tcpPeer(t, role, Config{Queue: 100000, QueuePolicy: QueueDropOldest})
+		const last = 5000
+		c, peer := tcpPeer(t, role, Config{Queue: 20000, QueuePolicy: QueueDropOldest})
 		for i := range last + 1 {
 			check(c.Send(Binary, messageNo(i, 1000)))
-			if b := c.Buffered(); b > 100000 {
+			if b := c.Buffered(); b > 20000 {
 				t.Fatalf("%d bytes wait", b)
 			}
 		}
