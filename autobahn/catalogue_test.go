@@ -87,15 +87,21 @@ func TestDataSets(t *testing.T) {
 // TestStreams inflates what the compression cases send, with no larger window than
 // agreed, beyond the point where messages are used again.
 func TestStreams(t *testing.T) {
-	for _, bits := range []int{9, 15} {
-		for _, takeover := range []bool{false, true} {
-			s := streamOf(dataSets[3], 65536, bits, takeover)
-			d := newDeflation(parameters{clientBits: bits, clientNoTakeover: !takeover}, true)
-			for k := range 3*dataUnits/65536 + 1 {
-				plain, packed := s.message(k)
-				got, err := d.decompress(slices.Clone(packed))
-				if err != nil || string(got) != string(plain) {
-					t.Fatalf("%d bits, takeover %v, message %d: %v", bits, takeover, k, err)
+	for _, length := range []int{1024, 65536} {
+		for _, bits := range []int{9, 15} {
+			for _, takeover := range []bool{false, true} {
+				s := streamOf(dataSets[3], length, bits, takeover)
+				d := newDeflation(parameters{clientBits: bits, clientNoTakeover: !takeover}, true)
+				for k := range 3*dataUnits/length + 1 {
+					plain, packed := s.message(k)
+					like := plain
+					if k%2 == 0 {
+						like = nil
+					}
+					got, _, err := d.decompress(slices.Clone(packed), like)
+					if err != nil || string(got) != string(plain) {
+						t.Fatalf("%d octets, %d bits, takeover %v, message %d: %v", length, bits, takeover, k, err)
+					}
 				}
 			}
 		}

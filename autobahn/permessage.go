@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // parameters are what permessage-deflate agrees on (RFC 7692 section 7.1). A
@@ -26,19 +28,25 @@ type deflation struct {
 	// How the testee compresses.
 	window       int // bytes
 	keep         bool
-	history      []byte
-	memo         map[uint64]inflated
+	history      []byte // not to be changed, only appended to
+	hash         uint64 // of history, if hashed is set
+	hashed       bool
+	memo         map[uint64]*inflated
 	memoSize     int
 	agreed       parameters
 	maxPlainSize int
 }
 
 // inflated is a message that has been inflated before.
-type inflated struct{ packed, plain []byte }
+type inflated struct {
+	packed, plain []byte
+	utf8          bool   // plain is valid UTF-8
+	hash          uint64 // of the history after it, if plain is all of that
+}
 
 // newDeflation returns the extension with the parameters agreed on.
 func newDeflation(p parameters, server bool) *deflation {
-	d := &deflation{bits: 15, window: 1 << 15, agreed: p, maxPlainSize: maxEcho, memo: make(map[uint64]inflated)}
+	d := &deflation{bits: 15, window: 1 << 15, agreed: p, maxPlainSize: maxEcho, memo: make(map[uint64]*inflated)}
 	mineBits, mineNo, yourBits, yourNo := p.clientBits, p.clientNoTakeover, p.serverBits, p.serverNoTakeover
 	if server {
 		mineBits, mineNo, yourBits, yourNo = yourBits, yourNo, mineBits, mineNo
@@ -72,50 +80,65 @@ const (
 	memoMax = 4 << 20
 )
 
-// decompress inflates a message of the testee's. The result is valid until the
-// next call.
+// decompress inflates a message of the testee's. Like is what it may well be: if it is
+// the same, the result is that very slice. Whether the result is UTF-8 is told if that
+// is known. The result may not be changed.
 //
 // The cases that send a thousand messages send the same few over and over. A
 // testee then answers with the same few, and what these inflate to is remembered:
 // it follows from the bytes and from those before, which the window holds.
-func (d *deflation) decompress(packed []byte) ([]byte, error) {
+func (d *deflation) decompress(packed, like []byte) (plain []byte, isUTF8 bool, err error) {
 	var key uint64
 	if len(packed) >= memoMin {
-		key = maphash.Bytes(seed, d.history) ^ maphash.Bytes(seed, packed)
-		if m, ok := d.memo[key]; ok && bytes.Equal(m.packed, packed) {
+		key = d.historyHash() ^ maphash.Bytes(seed, packed)
+		if m := d.memo[key]; m != nil && bytes.Equal(m.packed, packed) {
 			d.slide(m.plain)
-			return m.plain, nil
+			if len(d.history) == d.window && len(m.plain) >= d.window {
+				d.hash, d.hashed = m.hash, true
+			}
+			return m.plain, m.utf8, nil
 		}
 	}
 	start := len(d.history)
 	all, err := inflate(d.history, append(packed, tail...), d.window, start+d.maxPlainSize)
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	plain = bytes.Clone(all[start:])
+	if bytes.Equal(plain, like) {
+		plain = like
 	}
 	d.history = all[:start] // with the room that was made
-	plain := bytes.Clone(all[start:])
+	d.slide(plain)
 	if key != 0 && d.memoSize < memoMax {
-		d.memo[key] = inflated{bytes.Clone(packed), plain}
+		isUTF8 = utf8.Valid(plain)
+		d.memo[key] = &inflated{bytes.Clone(packed), plain, isUTF8, d.historyHash()}
 		d.memoSize += len(packed) + len(plain)
 	}
-	d.slide(plain)
-	return plain, nil
+	return plain, isUTF8, nil
+}
+
+// historyHash returns the hash of the history.
+func (d *deflation) historyHash() uint64 {
+	if !d.hashed {
+		d.hash, d.hashed = maphash.Bytes(seed, d.history), true
+	}
+	return d.hash
 }
 
 // slide moves the window on over a message.
 func (d *deflation) slide(plain []byte) {
-	if !d.keep {
+	switch {
+	case !d.keep:
 		d.history = d.history[:0]
-		return
+	case len(plain) >= d.window:
+		// Clipped, so that what is appended goes elsewhere.
+		d.history = slices.Clip(plain[len(plain)-d.window:])
+	default:
+		d.history = append(d.history, plain...)
+		d.history = d.history[max(0, len(d.history)-d.window):]
 	}
-	if len(plain) >= d.window {
-		d.history = append(d.history[:0], plain[len(plain)-d.window:]...)
-		return
-	}
-	d.history = append(d.history, plain...)
-	if over := len(d.history) - d.window; over > 0 {
-		d.history = append(d.history[:0], d.history[over:]...)
-	}
+	d.hashed = false
 }
 
 // deflateRule says what a case negotiates.

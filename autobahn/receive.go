@@ -148,15 +148,16 @@ func (t *tester) endMessage() {
 		if bytes.HasSuffix(payload, []byte(tail)) {
 			t.rec.tails++
 		}
+		var known bool
 		var err error
-		if payload, err = t.deflate.decompress(payload); err != nil {
+		if payload, known, err = t.deflate.decompress(payload, t.echo.payload); err != nil {
 			t.crash(err.Error())
 			return
 		}
 		if t.state == open {
 			t.rec.Traffic.IncomingOctetsAppLevel += len(payload)
 		}
-		if t.text && !t.utf8.write(payload) {
+		if t.text && !known && !t.utf8.write(payload) {
 			t.fail(1007, "encountered invalid UTF-8 while processing text message")
 		}
 	}

@@ -29,17 +29,32 @@ func (t *tester) frame(s send, payload []byte) {
 	if h.Masked {
 		h.Key = rand.Uint32()
 	}
-	b := frame.Append(make([]byte, 0, frame.MaxHeaderSize+len(payload)), h)
+	t.rec.sentFrame(h, s, payload)
+	if h.Opcode < frame.Close && t.state == open {
+		t.rec.Traffic.OutgoingWebSocketFrames++
+	}
+	if t.rec.enabled || s.chop > 0 || s.sync || t.state == closed {
+		b := make([]byte, 0, frame.MaxHeaderSize+len(payload))
+		t.write(appendFrame(b, h, payload), s.chop, s.sync)
+		return
+	}
+	// As write does, without bytes for the log.
+	n := t.out.frame(h, payload)
+	if t.state == open {
+		t.rec.Traffic.OutgoingOctetsWireLevel += n
+	}
+	t.rec.txOctets[n]++
+}
+
+// appendFrame appends a frame as it is on the wire.
+func appendFrame(b []byte, h frame.Header, payload []byte) []byte {
+	b = frame.Append(b, h)
 	n := len(b)
 	b = append(b, payload...)
 	if h.Masked {
 		mask(b[n:], h.Key, 0)
 	}
-	t.rec.sentFrame(h, s, payload)
-	if h.Opcode < frame.Close && t.state == open {
-		t.rec.Traffic.OutgoingWebSocketFrames++
-	}
-	t.write(b, s.chop, s.sync)
+	return b
 }
 
 // write sends bytes, in writes of chop bytes each if that is not zero.

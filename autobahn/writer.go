@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/rfc6455/ws/frame"
 )
 
 // writer writes to a connection from a goroutine of its own, so that the tester
@@ -16,8 +18,9 @@ type writer struct {
 	mu    sync.Mutex
 	wake  *sync.Cond
 	queue []piece
-	held  bool // write nothing for now
-	end   bool // close the connection when the queue is empty
+	free  [][]byte // buffers of written pieces
+	held  bool     // write nothing for now
+	end   bool     // close the connection when the queue is empty
 	dead  bool
 }
 
@@ -52,6 +55,45 @@ func (w *writer) write(b []byte, alone bool) {
 	}
 	w.mu.Unlock()
 	w.wake.Signal()
+}
+
+// frame queues a frame, and returns how long it is on the wire.
+func (w *writer) frame(h frame.Header, payload []byte) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.wake.Signal()
+	last := len(w.queue) - 1
+	if size := frame.MaxHeaderSize + len(payload); last < 0 || w.queue[last].alone || cap(w.queue[last].b)-len(w.queue[last].b) < size {
+		w.queue = append(w.queue, piece{b: w.buffer(size)})
+		last++
+	}
+	b := w.queue[last].b
+	before := len(b)
+	b = appendFrame(b, h, payload)
+	w.queue[last].b = b
+	return len(b) - before
+}
+
+// buffer returns an empty buffer for size bytes, and for more if these are few.
+func (w *writer) buffer(size int) []byte {
+	if n := len(w.free) - 1; n >= 0 && size <= maxTogether {
+		b := w.free[n]
+		w.free = w.free[:n]
+		return b
+	}
+	return make([]byte, 0, max(size, maxTogether))
+}
+
+// reuse keeps the buffers of pieces that have been written, if they are of the size
+// that serves again.
+func (w *writer) reuse(batch []piece) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range batch {
+		if cap(p.b) == maxTogether && len(w.free) < 4 {
+			w.free = append(w.free, p.b[:0])
+		}
+	}
 }
 
 // hold has what is written from now on wait for release, so that it goes out together.
@@ -112,6 +154,7 @@ func (w *writer) run() {
 				return
 			}
 		}
+		w.reuse(batch)
 	}
 }
 
