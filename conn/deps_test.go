@@ -24,13 +24,16 @@ type layer struct {
 	module string // folders of this module, separated by spaces
 	never  string // packages of the standard library, with all below them
 	only   string // if set, all that it may import of the standard library
+	x      string // what it may import of other modules
 	noGo   bool   // no goroutines either
 }
 
 // layers is the drawing of the module:
 //
 //	examples, autobahn, bench
-//	           |
+//	           |      \
+//	           |       conn/h2 ----> golang.org/x/net/http2
+//	           |      /
 //	         conn ----> conn/internal/...
 //	        /    \
 //	    frame    handshake
@@ -46,14 +49,15 @@ var layers = []layer{
 	{dir: "frame", module: "mask internal/cpu", never: "io net time sync context fmt", noGo: true},
 	{dir: "handshake", never: "net context sync", noGo: true},
 	{dir: "conn", module: "mask frame handshake conn/internal/deflate conn/internal/pool"},
-	{dir: "conn/xconnect", only: "os"}, // so that it is initialised before net/http
+	{dir: "conn/h2", module: "conn", x: "golang.org/x/net/http2"}, // the one exception: net/http refuses ":protocol"
+	{dir: "conn/xconnect", only: "os"},                            // so that it is initialised before net/http
 	{dir: "conn/conntest", module: "conn conn/internal/wstest frame handshake"},
 	{dir: "conn/internal", never: "net context"},
 	{dir: "conn/internal/wstest", module: "frame"},
 	{dir: "autobahn", module: "frame"}, // a tester shares no state machine with what it tests
-	{dir: "autobahn/cmd", module: "autobahn conn frame handshake"},
-	{dir: "bench", module: "mask frame handshake conn conn/conntest"},
-	{dir: "examples", module: "conn handshake frame"},
+	{dir: "autobahn/cmd", module: "autobahn conn conn/h2 conn/xconnect frame handshake"},
+	{dir: "bench", module: "mask frame handshake conn conn/h2 conn/xconnect conn/conntest"},
+	{dir: "examples", module: "conn conn/h2 conn/xconnect handshake frame"},
 	{dir: "internal/requirements"},
 }
 
@@ -143,7 +147,7 @@ func (l *layer) refuse(module, imported string) string {
 		}
 		return "package " + l.dir + " may import of this module: " + l.module
 	}
-	if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+	if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") && !contains(l.x, imported) {
 		return "only the standard library and this module"
 	}
 	if l.only != "" && !contains(l.only, imported) {
@@ -257,6 +261,8 @@ func TestLayerRules(t *testing.T) {
 		{"conn", "m/autobahn", false},
 		{"conn", "golang.org/x/net/idna", false},
 		{"conn/internal/new", "m/conn", false},
+		{"conn/h2", "golang.org/x/net/http2", true},
+		{"conn/h2", "golang.org/x/net/idna", false},
 		{"conn/xconnect", "os", true},
 		{"conn/xconnect", "strings", false},
 		{"conn/xconnect", "m/conn", false},

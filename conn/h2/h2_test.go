@@ -1,0 +1,352 @@
+package h2_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/h2"
+	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of these tests
+	"github.com/rfc6455/ws/handshake"
+	"golang.org/x/net/http2"
+)
+
+var bg = context.Background()
+
+// TestMain fails the tests if they leave goroutines of this module behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := left(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func left() (stacks string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 500 {
+		stacks = ""
+		buf := make([]byte, 4<<20)
+		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "rfc6455/ws/conn") && !strings.Contains(g, "TestMain") {
+				stacks += g + "\n\n"
+			}
+		}
+		if stacks == "" {
+			return ""
+		}
+		<-tick.C
+	}
+	return stacks
+}
+
+// server is a server that counts its connections.
+type server struct {
+	*httptest.Server
+	conns atomic.Int32
+}
+
+// serve starts srv, after change, with an echo; http2 switches HTTP/2 on.
+func serve(t testing.TB, u *ws.Upgrader, change func(*server)) *server {
+	t.Helper()
+	s := new(server)
+	s.Server = httptest.NewUnstartedServer(u.Handler(&ws.Events{
+		Message: func(c *ws.Conn, t ws.MessageType, p []byte) { _ = c.Append(t, p) },
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.conns.Add(1)
+		}
+	}
+	s.EnableHTTP2 = true
+	if change != nil {
+		change(s)
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) url() string { return "wss" + strings.TrimPrefix(s.URL, "https") }
+
+// dialer returns a Dialer that trusts s.
+func (s *server) dialer(t testing.TB) *h2.Dialer {
+	d := &h2.Dialer{Dialer: ws.Dialer{TLSConfig: &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}}
+	t.Cleanup(d.CloseIdleConnections)
+	return d
+}
+
+// echo sends a message and wants it back.
+func echo(c *ws.Conn, text string) error {
+	if err := c.Write(bg, ws.Text, []byte(text)); err != nil {
+		return err
+	}
+	_, p, err := c.Read(bg)
+	if err == nil && string(p) != text {
+		err = fmt.Errorf("got %q", p)
+	}
+	return err
+}
+
+// TestShared opens many sockets at once. They share few connections, and all of
+// them work.
+func TestShared(t *testing.T) {
+	const sockets = 1000
+	s := serve(t, &ws.Upgrader{}, nil)
+	d := s.dialer(t)
+	first, _, err := d.Dial(bg, s.url()) // so that the dials that follow know the server's limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.CloseNow()
+	var wg sync.WaitGroup
+	for i := range sockets {
+		wg.Go(func() {
+			c, resp, err := d.Dial(bg, s.url())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.CloseNow()
+			if resp.ProtoMajor != 2 {
+				t.Errorf("HTTP/%d", resp.ProtoMajor)
+			}
+			if err := echo(c, fmt.Sprint("hello from ", i)); err != nil {
+				t.Error(err)
+			}
+			if err := echo(first, ""); err != nil && !errors.Is(err, ws.ErrConcurrentRead) {
+				t.Error(err)
+			}
+			if err := c.Close(ws.CloseNormal, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := s.conns.Load(); n > 8 {
+		t.Errorf("%d sockets took %d connections", sockets, n)
+	}
+}
+
+// TestHandshake holds that the fields of the Dialer below are used.
+func TestHandshake(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &ws.Upgrader{
+		Config:       ws.Config{Compression: ws.Compression{Mode: ws.CompressionTakeover}},
+		Subprotocols: []string{"b"},
+		Header:       http.Header{"Set-Cookie": {"seen=1"}},
+		Check: func(r *handshake.Request) error {
+			if r.URL.Path == "/again" {
+				if c, err := r.Cookie("seen"); err != nil || c.Value != "1" {
+					return &handshake.Error{Status: 401, Reason: "no cookie", Extra: http.Header{"Www-Authenticate": {"x"}}}
+				}
+			}
+			if r.Get("X-A") != "1" || r.Host != "other.example" {
+				return &handshake.Error{Status: 400, Reason: "no header"}
+			}
+			return nil
+		},
+	}
+	s := serve(t, u, nil)
+	d := s.dialer(t)
+	d.Config, d.Subprotocols, d.Jar, d.Host = u.Config, []string{"a", "b"}, jar, "other.example"
+	if _, resp, err := d.Dial(bg, s.url()); !isRefusal(err, 400) || resp.ProtoMajor != 2 {
+		t.Errorf("%v", err)
+	}
+	d.Header = http.Header{"X-A": {"1"}}
+	if _, _, err := d.Dial(bg, s.url()+"/again"); !isRefusal(err, 401) {
+		t.Errorf("%v", err)
+	}
+	for _, path := range []string{"/", "/again"} {
+		c, resp, err := d.Dial(bg, s.url()+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Subprotocol() != "b" || c.Deflate() == (handshake.Deflate{}) || resp.StatusCode != 200 {
+			t.Errorf("%q, %+v, %d", c.Subprotocol(), c.Deflate(), resp.StatusCode)
+		}
+		if err := c.Close(ws.CloseNormal, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := s.conns.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func isRefusal(err error, status int) bool {
+	var e *handshake.Error
+	return errors.As(err, &e) && e.Status == status
+}
+
+// http1Only has a server announce HTTP/1.1 alone.
+func http1Only(s *server) { s.EnableHTTP2 = false }
+
+// TestFallback dials a server that does not speak HTTP/2.
+func TestFallback(t *testing.T) {
+	s := serve(t, &ws.Upgrader{}, http1Only)
+	d := s.dialer(t)
+	c, resp, err := d.Dial(bg, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if err := echo(c, "over HTTP/1.1"); err != nil || resp.ProtoMajor != 1 {
+		t.Errorf("HTTP/%d, %v", resp.ProtoMajor, err)
+	}
+	strict := s.dialer(t)
+	strict.Fallback = h2.Fail
+	if _, _, err := strict.Dial(bg, s.url()); !errors.Is(err, h2.ErrNotSupported) || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("%v", err)
+	}
+	other := s.dialer(t)
+	other.Fallback = h2.Fail
+	other.TLSConfig = nil
+	if _, _, err := other.Dial(bg, s.url()); err == nil || errors.Is(err, h2.ErrNotSupported) {
+		t.Errorf("a certificate that is not trusted: %v", err)
+	}
+}
+
+// TestTransport uses a Transport of the caller's.
+func TestTransport(t *testing.T) {
+	s := serve(t, &ws.Upgrader{}, nil)
+	tr := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
+	defer tr.CloseIdleConnections()
+	d := &h2.Dialer{Transport: tr, Fallback: h2.Fail}
+	c, _, err := d.Dial(bg, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	resp, err := (&http.Client{Transport: tr}).Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if err := echo(c, "beside a request"); err != nil || s.conns.Load() != 1 {
+		t.Errorf("%d connections, %v", s.conns.Load(), err)
+	}
+	http1 := serve(t, &ws.Upgrader{}, http1Only)
+	d.Transport = &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: http1.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
+	if _, _, err := d.Dial(bg, http1.url()); !errors.Is(err, h2.ErrNotSupported) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCleartext speaks HTTP/2 without TLS, to a server that does so too.
+func TestCleartext(t *testing.T) {
+	s := serve(t, &ws.Upgrader{}, nil)
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	plain := httptest.NewUnstartedServer(s.Config.Handler)
+	plain.Config.Protocols = &p
+	plain.Start()
+	defer plain.Close()
+	target := "ws" + strings.TrimPrefix(plain.URL, "http")
+	for _, cleartext := range []bool{true, false} {
+		d := &h2.Dialer{Cleartext: cleartext}
+		defer d.CloseIdleConnections()
+		c, resp, err := d.Dial(bg, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.CloseNow()
+		if err := echo(c, "in the clear"); err != nil || (resp.ProtoMajor == 2) != cleartext {
+			t.Errorf("Cleartext %t: HTTP/%d, %v", cleartext, resp.ProtoMajor, err)
+		}
+	}
+}
+
+// TestProxy goes through a proxy by ordinary CONNECT: RFC 8441 section 7.
+func TestProxy(t *testing.T) {
+	for _, id := range []string{"H2-7-14"} {
+		t.Run(id+"/client", testProxy)
+	}
+}
+
+func testProxy(t *testing.T) {
+	s := serve(t, &ws.Upgrader{}, nil)
+	var asked atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.Method + " " + r.Host)
+		if r.Header.Get(":protocol") != "" {
+			t.Error("the proxy was asked for an extended CONNECT")
+		}
+		to, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		from, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = from.Write([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+		go func() { defer to.Close(); _, _ = to.(*net.TCPConn).ReadFrom(from) }()
+		defer from.Close()
+		_, _ = from.(*net.TCPConn).ReadFrom(to)
+	}))
+	defer proxy.Close()
+	d := s.dialer(t)
+	d.Proxy = func(u *url.URL) (*url.URL, error) { return url.Parse(proxy.URL) }
+	c, resp, err := d.Dial(bg, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if err := echo(c, "through the proxy"); err != nil || resp.ProtoMajor != 2 {
+		t.Errorf("HTTP/%d, %v", resp.ProtoMajor, err)
+	}
+	if want := "CONNECT " + strings.TrimPrefix(s.URL, "https://"); asked.Load() != want {
+		t.Errorf("%v, want %s", asked.Load(), want)
+	}
+}
+
+// TestContext: the end of Dial's context after Dial does nothing, before it does
+// much.
+func TestContext(t *testing.T) {
+	s := serve(t, &ws.Upgrader{}, nil)
+	d := s.dialer(t)
+	ctx, cancel := context.WithCancel(bg)
+	c, _, err := d.Dial(ctx, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	cancel()
+	if err := echo(c, "alive"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := d.Dial(ctx, s.url()); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	held := make(chan struct{})
+	slow := serve(t, &ws.Upgrader{Check: func(*handshake.Request) error { <-held; return nil }}, nil)
+	d = slow.dialer(t)
+	d.HandshakeTimeout = 20 * time.Millisecond
+	if _, _, err := d.Dial(bg, slow.url()); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	close(held)
+}
