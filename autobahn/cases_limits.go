@@ -87,7 +87,7 @@ func oneEcho(length int, binary bool, wait closeAfter, sending step) *Case {
 		Expectation: "A message of the same type and length comes back.",
 		steps:       []step{sending, wait}, quiet: true, timed: true,
 		message: func(t *tester, payload []byte, isBinary bool) {
-			t.rec.enable(true)
+			t.rec.enabled = true
 			switch {
 			case isBinary != binary:
 				t.Result = "A message of the other type came back."
@@ -137,7 +137,7 @@ func roundTripCases() []*Case {
 					default:
 						t.Behavior, t.Result = OK, "All messages came back in time."
 					}
-					t.rec.enable(true)
+					t.rec.enabled = true
 					t.closeFrame(1000, "")
 				},
 			})

@@ -77,10 +77,14 @@ func (t *tester) openClient(nc net.Conn, u *url.URL) ([]byte, error) {
 	request = t.c.hello.apply(request)
 	t.rec.HTTPRequest = request[:min(len(request), maxHead)]
 	t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(request)
+	t.rec.sentOctets([]byte(request), false)
 	if err := t.c.hello.write(nc, request); err != nil && t.c.hello == nil {
 		return nil, err // a case of its own may be refused before all is written
 	}
 	head, rest, err := readHead(nc, nil)
+	if len(head) > 0 {
+		t.rec.gotOctets(slices.Concat(head, rest))
+	}
 	if t.c.hello != nil {
 		if bytes.HasPrefix(head, []byte("HTTP/1.1 100 ")) {
 			head, rest, err = readHead(nc, rest)

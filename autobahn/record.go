@@ -76,6 +76,7 @@ func (r *record) init() {
 	r.rxOctets, r.txOctets = make(map[int]int), make(map[int]int)
 	r.rxFrames, r.txFrames = make(map[frame.Opcode]int), make(map[frame.Opcode]int)
 	r.HTTPRequest, r.HTTPResponse = "?", "?"
+	r.enabled = true
 }
 
 // text returns a pointer to s, for a field of a record that may be absent.

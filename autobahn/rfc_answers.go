@@ -11,7 +11,7 @@ func either(row, description string, edits ...edit) *Case {
 	c := response(row, description, false, edits...)
 	c.Expectation = "The client opens the connection, and a message comes back, or it closes TCP."
 	c.judge = func(t *tester) {
-		if len(t.rec.rxOctets) == 0 && !t.rec.DroppedByMe {
+		if t.rec.Traffic.IncomingOctetsWireLevel == 0 && !t.rec.DroppedByMe {
 			t.settle(true, "The client closed TCP.")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,6 +105,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	v.t.connect(nc)
 	defer v.t.out.finish() // run has closed the connection, if it came to that
 	v.t.rec.HTTPRequest = string(head)
+	v.t.rec.gotOctets(slices.Concat(head, rest))
 	response, refused := v.open(head, port)
 	if refused != nil {
 		fmt.Fprintf(nc, "HTTP/1.1 %d %s\r\nServer: %s\r\n%sConnection: close\r\nContent-Length: %d\r\n\r\n%s\n",
@@ -113,6 +115,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	v.t.rec.HTTPResponse = response
 	v.t.rec.Traffic.PreopenIncomingOctetsWireLevel = len(head)
 	v.t.rec.Traffic.PreopenOutgoingOctetsWireLevel = len(response)
+	v.t.rec.sentOctets([]byte(response), false)
 	if v.t.c.hello != nil {
 		v.t.awaitEarly(nc, rest)
 	}

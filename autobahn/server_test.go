@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,6 +242,13 @@ func TestReportFiles(t *testing.T) {
 	if detail.ID != "1.1.2" || detail.Case != 2 || detail.Behavior != OK || detail.RxFrameStats["1"] != 1 ||
 		len(detail.Expected[OK]) != 1 || len(detail.Received) != 1 || len(detail.Wirelog) < 4 {
 		t.Errorf("1.1.2: %+v", detail)
+	}
+	var kinds []any
+	for _, row := range detail.Wirelog[:4] {
+		kinds = append(kinds, row[0])
+	}
+	if want := []any{"TO", "RO", "TF", "TO"}; !slices.Equal(kinds, want) {
+		t.Errorf("the log of 1.1.2 begins with %v, want %v: the opening handshake, then the frame", kinds, want)
 	}
 	if err := readJSON(filepath.Join(dir, "my_lib_1_0_case_7_5_1.json"), &detail); err != nil {
 		t.Fatal(err)

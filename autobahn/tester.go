@@ -113,7 +113,12 @@ func (t *tester) run(ctx context.Context, early []byte) {
 	t.rec.ConnectionWasOpen = true
 	stop := context.AfterFunc(ctx, t.out.abort)
 	defer stop()
-	t.rec.enabled = !t.c.quiet
+	switch {
+	case t.c.ratio: // 12 and 13 say so in the log, 9 does not
+		t.rec.enable(false)
+	case t.c.quiet:
+		t.rec.enabled = false
+	}
 	t.do(t.c.steps)
 	go t.read(early)
 	for !t.lost {
@@ -125,7 +130,6 @@ func (t *tester) run(ctx context.Context, early []byte) {
 	}
 	t.out.abort()
 	t.rec.ended = time.Now()
-	t.rec.enabled = true
 	t.judge()
 }
 
