@@ -8,6 +8,7 @@ TLS       ?=
 FUZZTIME  ?= 10s
 BENCH     ?= .
 COUNT     ?= 10
+JOBS      ?= 1
 PKG       ?= ./...
 BASE      ?=
 VULN      ?=
@@ -51,11 +52,11 @@ browser: ## run the end-to-end tests in headless Chromium
 ##: to run it against others
 
 .PHONY: autobahn autobahn-summary interop zlib bench-peers firefox modules
-autobahn: ## the Autobahn test suite against the testees, both roles, all 517 cases
-	go run ./autobahn/cmd/genuine
+autobahn: ## the Autobahn test suite against the testees, both roles, all 517 cases; JOBS=2 shares it
+	go run ./autobahn/cmd/genuine -jobs $(JOBS)
 
 autobahn-summary: ## as autobahn, and write docs/autobahn.md
-	go run ./autobahn/cmd/genuine -summary docs/autobahn.md
+	go run ./autobahn/cmd/genuine -jobs $(JOBS) -summary docs/autobahn.md
 
 interop: ## Node's ws and Python's websockets, both roles
 	cd autobahn/interop && go vet ./... && go test -count=1 ./...

@@ -9,6 +9,7 @@
 //	go run ./autobahn/cmd/genuine                       # both roles, all 517 cases
 //	go run ./autobahn/cmd/genuine -role server -cases '1.*,2.*'
 //	go run ./autobahn/cmd/genuine -role server -exclude '9.*,12.*,13.*'
+//	go run ./autobahn/cmd/genuine -jobs 2               # two processes, each with half of the cases
 //
 // The exit status is 0 if all is as expected, 1 if a result is not, and 2 if the
 // suite could not be run.
