@@ -54,7 +54,9 @@ type Compression struct {
 	// A server can bound a client's window only if the client lets it (RFC 7692
 	// section 7.1.2.2). Chromium does. Firefox does not: it is told to compress
 	// each message by itself, so that its window costs nothing between messages
-	// either. With ClientWindowBits of 15 it keeps its takeover.
+	// either. With ClientWindowBits of 15 it keeps its takeover. Likewise a client
+	// asks a server that can't bound its window, as some can't, to compress each
+	// message by itself.
 	ServerWindowBits, ClientWindowBits int
 
 	// Fragment lets a compressed message that is longer than Config.FragmentSize

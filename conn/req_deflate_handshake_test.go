@@ -218,6 +218,7 @@ type answered struct {
 const (
 	freeOffer  = pmd + "; client_max_window_bits"
 	aloneOffer = pmd + "; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"
+	tenOffer   = pmd + "; server_max_window_bits=10; client_max_window_bits, " + pmd + "; server_no_context_takeover; client_max_window_bits"
 )
 
 var answers = []answered{
@@ -235,9 +236,11 @@ var answers = []answered{
 	{"PD-7.1.1-06", "granted", nothingHeld, aloneOffer, pmd + "; server_no_context_takeover", apart},
 	{"PD-7.1.1-08", "demanded", bounded(0, 0), freeOffer, pmd + "; client_no_context_takeover", handshake.Deflate{ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-12", "unasked", bounded(0, 0), freeOffer, pmd + "; server_max_window_bits=8", handshake.Deflate{ServerMaxWindowBits: 8, ClientMaxWindowBits: 15}},
-	{"PD-7.1.2-13", "larger than asked for", bounded(10, 0), pmd + "; server_max_window_bits=10; client_max_window_bits", pmd + "; server_max_window_bits=12", handshake.Deflate{}},
-	{"PD-7.1.2-13", "not granted", bounded(10, 0), pmd + "; server_max_window_bits=10; client_max_window_bits", pmd, handshake.Deflate{}},
-	{"PD-7.1.2-13", "smaller", bounded(10, 0), pmd + "; server_max_window_bits=10; client_max_window_bits", pmd + "; server_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}},
+	{"PD-7.1.2-13", "larger than asked for", bounded(10, 0), tenOffer, pmd + "; server_max_window_bits=12", handshake.Deflate{}},
+	{"PD-7.1.2-13", "not granted", bounded(10, 0), tenOffer, pmd, handshake.Deflate{}},
+	{"PD-7.1.2-13", "the other offer", bounded(10, 0), tenOffer, pmd + "; server_no_context_takeover", handshake.Deflate{ServerNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
+	{"PD-7.1.2-13", "the other offer, with a window", bounded(10, 0), tenOffer, pmd + "; server_max_window_bits=12; server_no_context_takeover", handshake.Deflate{ServerNoContextTakeover: true, ServerMaxWindowBits: 12, ClientMaxWindowBits: 15}},
+	{"PD-7.1.2-13", "smaller", bounded(10, 0), tenOffer, pmd + "; server_max_window_bits=9", handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 15}},
 	{"PD-7.1.2-16", "", ws.Compression{}, "", pmd + "; client_max_window_bits=10", handshake.Deflate{}},
 	{"PD-7.1.2-17", "no value", bounded(0, 0), freeOffer, pmd + "; client_max_window_bits", handshake.Deflate{}},
 	{"PD-7.1.2-17", "16", bounded(0, 0), freeOffer, pmd + "; client_max_window_bits=16", handshake.Deflate{}},
@@ -247,7 +250,7 @@ var answers = []answered{
 	{"PD-7.1.2-20", "without a word", bounded(0, 0), freeOffer, pmd, together},
 	{"PD-5.1-22", "twice", bounded(0, 0), freeOffer, pmd + ", " + pmd, handshake.Deflate{}},
 	{"PD-5.1-22", "over two lines", bounded(0, 0), freeOffer, pmd + "\r\nSec-WebSocket-Extensions: " + pmd, handshake.Deflate{}},
-	{"PD-7.1.3-24", "", bounded(10, 0), pmd + "; server_max_window_bits=10; client_max_window_bits", pmd + "; server_max_window_bits=10", handshake.Deflate{ServerMaxWindowBits: 10, ClientMaxWindowBits: 15}},
+	{"PD-7.1.3-24", "", bounded(10, 0), tenOffer, pmd + "; server_max_window_bits=10", handshake.Deflate{ServerMaxWindowBits: 10, ClientMaxWindowBits: 15}},
 	{"PD-7-25", "a legacy name", bounded(0, 0), freeOffer, "x-webkit-deflate-frame", handshake.Deflate{}},
 }
 

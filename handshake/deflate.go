@@ -52,7 +52,9 @@ type DeflateOffer struct {
 	ServerNoContextTakeover bool // demand that the server keep no window
 	ClientNoContextTakeover bool // announce that this client keeps none
 	// ServerMaxWindowBits demands that the server's window be at most so large:
-	// 8 to 15; 0 demands nothing.
+	// 8 to 15; 0 demands nothing. Not all servers can bound their window, so a
+	// second offer asks those to keep no window between messages, as by
+	// ServerNoContextTakeover; within one they may use 15 bits.
 	ServerMaxWindowBits int
 	// ClientMaxWindowBits lets the server bound the client's window: 8 to 14
 	// also promises that it is no larger than that; 15 promises nothing and is
@@ -222,7 +224,20 @@ func (d deflateParams) append(dst []byte) []byte {
 	return dst
 }
 
-// params returns the offer as it is sent.
+// append appends the offer as it is sent to dst: one element, or two where the
+// server may not be able to bound its window. They are alternatives in order of
+// preference (RFC 7692 section 5).
+func (o *DeflateOffer) append(dst []byte) []byte {
+	dst = o.params().append(dst)
+	if o.ServerMaxWindowBits == 0 {
+		return dst
+	}
+	alone := *o
+	alone.ServerNoContextTakeover, alone.ServerMaxWindowBits = true, 0
+	return alone.params().append(append(dst, ", "...))
+}
+
+// params returns the parameters of the offer that is preferred.
 func (o *DeflateOffer) params() deflateParams {
 	d := deflateParams{o.ServerNoContextTakeover, o.ClientNoContextTakeover, o.ServerMaxWindowBits, o.ClientMaxWindowBits}
 	if d.clientBits == maxWindowBits {
@@ -235,7 +250,7 @@ func (o *DeflateOffer) params() deflateParams {
 const (
 	reasonDeflateParams   = "has a parameter of permessage-deflate that is unknown, repeated or invalid (RFC 7692 section 7.1)"
 	reasonServerTakeover  = "does not grant the server_no_context_takeover that was asked for"
-	reasonServerWindow    = "does not grant the server_max_window_bits that were asked for"
+	reasonServerWindow    = "grants neither the server_max_window_bits nor the server_no_context_takeover that were asked for"
 	reasonClientWindow    = "sets client_max_window_bits, which was not offered"
 	reasonClientBareValue = "sets client_max_window_bits without a value"
 )
@@ -253,8 +268,9 @@ func (o *DeflateOffer) check(params []Param) (agreed *Deflate, reason string) {
 		return nil, reasonClientWindow
 	case o.ServerNoContextTakeover && !answer.serverNoTakeover:
 		return nil, reasonServerTakeover
-	case o.ServerMaxWindowBits != 0 && (answer.serverBits == 0 || answer.serverBits > o.ServerMaxWindowBits):
-		return nil, reasonServerWindow
+	case !answer.serverNoTakeover && o.ServerMaxWindowBits != 0 &&
+		(answer.serverBits == 0 || answer.serverBits > o.ServerMaxWindowBits):
+		return nil, reasonServerWindow // an answer to neither element
 	}
 	agreed = answer.agreed()
 	// What the client offered about itself is a promise, whether or not the

@@ -86,7 +86,7 @@ func (o *Offer) offers() []field {
 		list = append(list, field{nameProtocol, strings.Join(o.Subprotocols, ", ")})
 	}
 	if o.Deflate != nil {
-		list = append(list, field{nameExtensions, string(o.Deflate.params().append(nil))})
+		list = append(list, field{nameExtensions, string(o.Deflate.append(nil))})
 	}
 	if o.URL.User != nil && !hasField(o.Header, "Authorization") {
 		password, _ := o.URL.User.Password()
