@@ -1,0 +1,75 @@
+package interop
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// introduction is docs/interop.md before the matrix.
+const introduction = `# With whom it talks
+
+What passed between this library and others, in both roles; "it is the client" means that the other's client was
+connected to a server of this library. ` + "`make interop`" + ` runs it all and fails where this table does not say what has
+passed; ` + "`make interop-summary`" + ` writes it. How it is done: [autobahn/interop](../autobahn/interop/README.md).
+
+- *text*, *binary*: messages of every length class, sent without waiting for their echoes. *16 MiB*: one of each.
+- *fragments*: messages in several frames; *pings between*: with pings among them. From the peer, the frames are counted.
+- *ping*: answered by the other side. *close*: with a code and a reason that the other side was told.
+- *TLS*: wss, with a certificate that was verified (Chromium: not verified).
+- *permessage-deflate*: all of the above once more with it (16 MiB not with Node's own WebSocket, pings between
+  fragments not with wsproto), and messages with each of the parameters that are listed: bits of the windows, and
+  whether each side kept its window between messages.
+- –: the peer has no call for it, or it was not tried. libcurl and libwebsockets were met without compression.
+
+`
+
+// versions is docs/interop.md after the matrix.
+func versions() string {
+	var b strings.Builder
+	b.WriteString("\nThe versions of the run that wrote this:")
+	sep := " "
+	for _, v := range []struct {
+		name string
+		argv []string
+	}{
+		{"Chromium", []string{must(chromium.program()), "--version"}},
+		{"Firefox", []string{must(firefox.program()), "--version"}},
+		{"gorilla/websocket", goVersion("github.com/gorilla/websocket")},
+		{"coder/websocket", goVersion("github.com/coder/websocket")},
+		{"gws", goVersion("github.com/lxzan/gws")},
+		{"Node", []string{built.node, "--version"}},
+		{"ws", []string{"echo", fromNPM[0]}},
+		{"undici", []string{"echo", fromNPM[1]}},
+		{"Python", []string{built.python, "--version"}},
+		{"websockets", []string{"echo", fromPyPI[0]}},
+		{"aiohttp", []string{"echo", fromPyPI[1]}},
+		{"wsproto", []string{"echo", fromPyPI[2]}},
+		{"libcurl", []string{built.python, "-c", "import pycurl; print(pycurl.version.split('libcurl/')[1])"}},
+		{"libwebsockets", []string{built.lws, "version"}},
+		{nginx.program, []string{must(executable(nginx.program)), "-v"}},
+		{haproxy.program, []string{must(executable(haproxy.program)), "-v"}},
+		{tinyproxy.program, []string{must(executable(tinyproxy.program)), "-v"}},
+	} {
+		out, err := exec.Command(v.argv[0], v.argv[1:]...).CombinedOutput()
+		if err != nil {
+			panic(fmt.Sprintf("%v: %v: %s", v.argv, err, out))
+		}
+		fmt.Fprintf(&b, "%s%s %s", sep, v.name, regexp.MustCompile(`\d+\.[\w.]*\d`).Find(out))
+		sep = ", "
+	}
+	return b.String() + ".\n"
+}
+
+func goVersion(module string) []string {
+	return []string{"go", "list", "-m", "-f", "{{.Version}}", module}
+}
+
+// must is for programs that the tests have run.
+func must(path string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return path
+}

@@ -1,0 +1,141 @@
+package interop
+
+import (
+	"bytes"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rfc6455/ws/handshake"
+)
+
+// summary is where the matrix is written; without it, it is compared.
+var summary = flag.String("summary", "", "write the matrix of what passed to this `file`, docs/interop.md")
+
+// documentation is the file that a run of all tests is compared with.
+const documentation = "../../docs/interop.md"
+
+// matrix is what has passed so far: the rows of docs/interop.md.
+var matrix struct {
+	mu   sync.Mutex
+	rows []*row
+}
+
+// row is a peer in one role.
+type row struct {
+	name   string
+	role   role
+	passed map[aspect]bool
+	agreed []handshake.Deflate
+}
+
+// columns are the aspects in their order.
+var columns = []aspect{text, binary, ourFragments, between, theirFragments, largest, ourPing, theirPing, ourClose, theirClose, overTLS}
+
+// row returns the subject's row. matrix.mu is held.
+func (s *subject) row() *row {
+	name := s.peer.name
+	if s.via != nil {
+		name = s.via.name + ", " + name + " behind it"
+	}
+	for _, r := range matrix.rows {
+		if r.name == name && r.role == s.role {
+			return r
+		}
+	}
+	r := &row{name: name, role: s.role, passed: map[aspect]bool{}}
+	matrix.rows = append(matrix.rows, r)
+	return r
+}
+
+// passed records that a thing was done.
+func (s *subject) passed(a aspect) {
+	matrix.mu.Lock()
+	defer matrix.mu.Unlock()
+	s.row().passed[a] = true
+}
+
+// agreed records parameters with which a connection was opened.
+func (s *subject) agreed(z handshake.Deflate) {
+	matrix.mu.Lock()
+	defer matrix.mu.Unlock()
+	if r := s.row(); !slices.Contains(r.agreed, z) {
+		r.agreed = append(r.agreed, z)
+	}
+}
+
+// report writes the matrix, or compares it with the one in docs.
+func report() error {
+	table := matrixTable()
+	if *summary != "" {
+		return os.WriteFile(*summary, []byte(introduction+table+versions()), 0o644)
+	}
+	doc, err := os.ReadFile(documentation)
+	if err != nil || !bytes.Contains(doc, []byte(table)) {
+		return fmt.Errorf("docs/interop.md does not say what has passed; `make interop-summary` writes it (%v):\n%s", err, table)
+	}
+	return nil
+}
+
+func matrixTable() string {
+	var b strings.Builder
+	b.WriteString("| Peer | it is the |")
+	for _, a := range columns {
+		fmt.Fprintf(&b, " %s |", a)
+	}
+	b.WriteString(" permessage-deflate |\n|---|---|" + strings.Repeat("---|", len(columns)+1) + "\n")
+	for _, r := range matrix.rows {
+		fmt.Fprintf(&b, "| %s | %s |", r.name, r.role)
+		for _, a := range columns {
+			mark := "–"
+			if r.passed[a] {
+				mark = "✓"
+			}
+			fmt.Fprintf(&b, " %s |", mark)
+		}
+		fmt.Fprintf(&b, " %s |\n", r.deflate())
+	}
+	return b.String()
+}
+
+// deflate sums up the parameters of a row's connections.
+func (r *row) deflate() string {
+	if len(r.agreed) == 0 {
+		return "–"
+	}
+	server := span(r.agreed, func(z handshake.Deflate) int { return z.ServerMaxWindowBits })
+	client := span(r.agreed, func(z handshake.Deflate) int { return z.ClientMaxWindowBits })
+	return fmt.Sprintf("windows: server %s, client %s; takeover: server %s, client %s", server, client,
+		kinds(r.agreed, func(z handshake.Deflate) bool { return z.ServerNoContextTakeover }),
+		kinds(r.agreed, func(z handshake.Deflate) bool { return z.ClientNoContextTakeover }))
+}
+
+// span lists the numbers that occur.
+func span(list []handshake.Deflate, of func(handshake.Deflate) int) string {
+	var all []int
+	for _, z := range list {
+		all = append(all, of(z))
+	}
+	slices.SortFunc(all, cmp.Compare[int])
+	all = slices.Compact(all)
+	if n := len(all); n > 2 && all[n-1]-all[0] == n-1 {
+		return fmt.Sprintf("%d to %d", all[0], all[n-1])
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
+}
+
+// kinds says whether there were connections without and with takeover.
+func kinds(list []handshake.Deflate, alone func(handshake.Deflate) bool) string {
+	with, without := slices.ContainsFunc(list, func(z handshake.Deflate) bool { return !alone(z) }), slices.ContainsFunc(list, alone)
+	switch {
+	case with && without:
+		return "with and without"
+	case with:
+		return "with"
+	}
+	return "without"
+}
