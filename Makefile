@@ -1,7 +1,7 @@
 # What a person does with this module, by name. `make help` lists the targets,
 # CONTRIBUTING.md says more. Tools run by `go run tool@version`, so that go.mod
 # requires none of them. Everything that is written goes below .cache, except
-# docs/api and docs/requirements.md.
+# docs/api, docs/requirements.md and what the -summary targets name.
 
 ADDR      ?= 127.0.0.1:8080
 TLS       ?=
@@ -51,15 +51,18 @@ browser: ## run the end-to-end tests in headless Chromium
 
 ##: to run it against others
 
-.PHONY: autobahn autobahn-summary interop zlib bench-peers firefox modules
+.PHONY: autobahn autobahn-summary interop interop-summary zlib bench-peers firefox modules
 autobahn: ## the Autobahn test suite against the testees, both roles, all 517 cases; JOBS=2 shares it
 	go run ./autobahn/cmd/genuine -jobs $(JOBS)
 
 autobahn-summary: ## as autobahn, and write docs/autobahn.md
 	go run ./autobahn/cmd/genuine -jobs $(JOBS) -summary docs/autobahn.md
 
-interop: ## Node's ws and Python's websockets, both roles
+interop: ## other libraries, browsers and proxies, both roles; holds docs/interop.md against it
 	cd autobahn/interop && go vet ./... && go test -count=1 ./...
+
+interop-summary: ## as interop, and write docs/interop.md
+	cd autobahn/interop && go test -count=1 . -args -summary ../../docs/interop.md
 
 zlib: ## the deflate codec against zlib, through cgo
 	cd conn/internal/deflate/zlibtest && go vet ./... && go test ./...

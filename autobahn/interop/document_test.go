@@ -10,17 +10,17 @@ import (
 // introduction is docs/interop.md before the matrix.
 const introduction = `# With whom it talks
 
-What passed between this library and others, in both roles; "it is the client" means that the other's client was
-connected to a server of this library. ` + "`make interop`" + ` runs it all and fails where this table does not say what has
-passed; ` + "`make interop-summary`" + ` writes it. How it is done: [autobahn/interop](../autobahn/interop/README.md).
+What passed between this library and others, in both roles: where the peer is the client, this library was the server.
+` + "`make interop`" + ` runs it all and fails where this table does not say what has passed; ` + "`make interop-summary`" + ` writes it.
+How it is done: [autobahn/interop](../autobahn/interop/README.md).
 
 - *text*, *binary*: messages of every length class, sent without waiting for their echoes. *16 MiB*: one of each.
 - *fragments*: messages in several frames; *pings between*: with pings among them. From the peer, the frames are counted.
 - *ping*: answered by the other side. *close*: with a code and a reason that the other side was told.
 - *TLS*: wss, with a certificate that was verified (Chromium: not verified).
 - *permessage-deflate*: all of the above once more with it (16 MiB not with Node's own WebSocket, pings between
-  fragments not with wsproto), and messages with each of the parameters that are listed: bits of the windows, and
-  whether each side kept its window between messages.
+  fragments not with wsproto), and messages with all the parameters that are listed: the bits of each side's window,
+  and whether it kept it between messages (context takeover).
 - –: the peer has no call for it, or it was not tried. libcurl and libwebsockets were met without compression.
 
 `

@@ -1,5 +1,5 @@
-// Tests against WebSocket libraries of other languages. They are a module of
-// their own since they need Node and Python.
+// Tests against other WebSocket libraries, browsers and proxies. They are a
+// module of their own, so that nobody who uses this library gets the others.
 module github.com/rfc6455/ws/autobahn/interop
 
 go 1.25.0

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"bytes"
-	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -40,7 +39,7 @@ var columns = []aspect{text, binary, ourFragments, between, theirFragments, larg
 func (s *subject) row() *row {
 	name := s.peer.name
 	if s.via != nil {
-		name = s.via.name + ", " + name + " behind it"
+		name += " through " + s.via.name
 	}
 	for _, r := range matrix.rows {
 		if r.name == name && r.role == s.role {
@@ -107,35 +106,31 @@ func (r *row) deflate() string {
 	if len(r.agreed) == 0 {
 		return "–"
 	}
-	server := span(r.agreed, func(z handshake.Deflate) int { return z.ServerMaxWindowBits })
-	client := span(r.agreed, func(z handshake.Deflate) int { return z.ClientMaxWindowBits })
-	return fmt.Sprintf("windows: server %s, client %s; takeover: server %s, client %s", server, client,
-		kinds(r.agreed, func(z handshake.Deflate) bool { return z.ServerNoContextTakeover }),
-		kinds(r.agreed, func(z handshake.Deflate) bool { return z.ClientNoContextTakeover }))
+	server := span(r.agreed, func(z handshake.Deflate) (int, bool) { return z.ServerMaxWindowBits, z.ServerNoContextTakeover })
+	client := span(r.agreed, func(z handshake.Deflate) (int, bool) { return z.ClientMaxWindowBits, z.ClientNoContextTakeover })
+	return "server " + server + "; client " + client
 }
 
-// span lists the numbers that occur.
-func span(list []handshake.Deflate, of func(handshake.Deflate) int) string {
+// span lists the windows that occur, and whether they were kept.
+func span(list []handshake.Deflate, of func(handshake.Deflate) (bits int, alone bool)) string {
 	var all []int
+	var kept, alone bool
 	for _, z := range list {
-		all = append(all, of(z))
+		bits, a := of(z)
+		all = append(all, bits)
+		kept, alone = kept || !a, alone || a
 	}
-	slices.SortFunc(all, cmp.Compare[int])
+	slices.Sort(all)
 	all = slices.Compact(all)
+	windows := strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
 	if n := len(all); n > 2 && all[n-1]-all[0] == n-1 {
-		return fmt.Sprintf("%d to %d", all[0], all[n-1])
+		windows = fmt.Sprintf("%d to %d", all[0], all[n-1])
 	}
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
-}
-
-// kinds says whether there were connections without and with takeover.
-func kinds(list []handshake.Deflate, alone func(handshake.Deflate) bool) string {
-	with, without := slices.ContainsFunc(list, func(z handshake.Deflate) bool { return !alone(z) }), slices.ContainsFunc(list, alone)
 	switch {
-	case with && without:
-		return "with and without"
-	case with:
-		return "with"
+	case kept && alone:
+		return windows + " with and without takeover"
+	case kept:
+		return windows + " with takeover"
 	}
-	return "without"
+	return windows + " without takeover"
 }

@@ -74,7 +74,7 @@ backend ours
   server ours 127.0.0.1:` + backend + `
 `
 	}}
-	tinyproxy = &proxy{name: "tinyproxy by CONNECT", program: "tinyproxy", arguments: []string{"-d", "-c"}, connect: true, config: func(port, _, _ string) string {
+	tinyproxy = &proxy{name: "tinyproxy, by CONNECT", program: "tinyproxy", arguments: []string{"-d", "-c"}, connect: true, config: func(port, _, _ string) string {
 		return `
 Port ` + port + `
 Listen 127.0.0.1
