@@ -118,7 +118,7 @@ func (g *Group) Broadcast(t MessageType, p []byte) (n int, err error) {
 func (g *Group) Shutdown(ctx context.Context) error {
 	g.closing.Store(true)
 	for c := range g.All() {
-		c.closeSoon(CloseGoingAway, shutdownReason)
+		c.goAway()
 	}
 	for {
 		empty := g.awaitEmpty()
@@ -136,7 +136,7 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	}
 }
 
-const shutdownReason = "shutting down"
+func (c *Conn) goAway() { c.closeSoon(CloseGoingAway, "the "+c.role.String()+" is shutting down") }
 
 // awaitEmpty returns a channel that is closed when nothing is held any more;
 // nil where that is so already.
@@ -196,7 +196,7 @@ func (g *Group) add(c *Conn) {
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	if g.closing.Load() {
-		c.closeSoon(CloseGoingAway, shutdownReason)
+		c.goAway()
 	}
 }
 

@@ -237,7 +237,7 @@ func TestGroupShutdownDuringHandshake(t *testing.T) {
 			c, err := Dial(bg, "ws://"+addr)
 			check(err)
 			_, _, err = c.Read(bg)
-			wantEnd(t, err, CloseError{Code: CloseGoingAway, Reason: shutdownReason, Remote: true})
+			wantEnd(t, err, CloseError{Code: CloseGoingAway, Reason: "the server is shutting down", Remote: true})
 			<-c.Done()
 		})
 	}
