@@ -61,8 +61,9 @@ func (d *Dialer) dialStream(ctx context.Context, h *hop, rt http.RoundTripper) (
 	resp.Body = http.NoBody
 	accepted, err := offer.CheckResponse(resp)
 	switch {
-	case err != nil:
+	case err != nil && resp.StatusCode > 299: // else it is a stream's
 		s.keepBody(resp)
+	case err != nil:
 	case !stop():
 		err = ctx.Err()
 	}
@@ -80,7 +81,7 @@ func (d *Dialer) dialStream(ctx context.Context, h *hop, rt http.RoundTripper) (
 // keepBody makes the beginning of a refusal's body the response's, as far as it
 // comes in time.
 func (s *clientStream) keepBody(resp *http.Response) {
-	timer := time.AfterFunc(time.Second, s.cancel)
+	timer := time.AfterFunc(time.Second, s.Abort)
 	defer timer.Stop()
 	body, _ := io.ReadAll(io.LimitReader(s.in, maxBody)) // what came is better than nothing
 	resp.Body = io.NopCloser(bytes.NewReader(body))

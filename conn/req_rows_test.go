@@ -34,6 +34,7 @@ func TestRequirements(t *testing.T) {
 		frameRows, receivingRows, sendingRows, closingRows, failingRows, timeRows,
 		acceptTable, acceptRows, dialTable, requestRows, responseRows, wayRows,
 		deflateReceiving, deflateSending, deflateDoors, deflateDialing,
+		h2Rows,
 	} {
 		add(q)
 	}

@@ -1,0 +1,507 @@
+package h2_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/h2"
+	"github.com/rfc6455/ws/frame"
+	"github.com/rfc6455/ws/handshake"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// TestRequirements shows the client's rows of RFC 8441, to a server that writes
+// HTTP/2 frame by frame, without TLS.
+func TestRequirements(t *testing.T) {
+	for _, row := range []struct {
+		id, name string
+		run      func(*testing.T)
+	}{
+		{"H2-3-03", "another protocol", scripted(waitsForSettings)},
+		{"H2-3-03", "falls back", fallsBack},
+		{"H2-4-05", "", scripted(pseudoHeaders)},
+		{"H2-5-06", "http", scripted(pseudoHeaders)},
+		{"H2-5-06", "https", secureScheme},
+		{"H2-5-07", "", scripted(pseudoHeaders)},
+		{"H2-5-08", "agreed", scripted(agreed)},
+		{"H2-5-08", "not agreed", scripted(notAgreed)},
+		{"H2-5-10", "", scripted(split)},
+		{"H2-5-11", "closed", scripted(closed)},
+		{"H2-5-11", "cut by the client", scripted(cutByClient)},
+		{"H2-5-11", "cut by the server", scripted(cutByServer)},
+		{"H2-5-11", "ended by the server", scripted(endedByServer)},
+		{"H2-8-15", "masking", scripted(freshKeys)},
+		{"H2-8-15", "limits", scripted(limit)},
+		{"H2-8-15", "TLS", TestFallback},
+	} {
+		t.Run(strings.TrimSuffix(row.id+"/client/"+row.name, "/"), row.run)
+	}
+}
+
+// script is a server of HTTP/2 that does what the test says, for one connection.
+type script struct {
+	*testing.T
+	ctx   context.Context
+	url   string
+	d     *h2.Dialer
+	nc    net.Conn
+	fr    *http2.Framer
+	block bytes.Buffer
+}
+
+// scripted runs f with a server that has not yet accepted a connection.
+func scripted(f func(s *script, ln net.Listener)) func(*testing.T) {
+	return func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(bg, 20*time.Second)
+		defer cancel()
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		s := &script{T: t, ctx: ctx, url: "ws://" + ln.Addr().String() + "/chat?x=1", d: &h2.Dialer{Cleartext: true}}
+		f(s, ln)
+		s.d.CloseIdleConnections()
+		if s.nc != nil {
+			_ = s.nc.Close()
+		}
+	}
+}
+
+// accept takes the connection and its preface.
+func (s *script) accept(ln net.Listener) {
+	nc, err := ln.Accept()
+	if err != nil {
+		s.Fatal(err)
+	}
+	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	preface := make([]byte, len(http2.ClientPreface))
+	if _, err := io.ReadFull(nc, preface); err != nil || string(preface) != http2.ClientPreface {
+		s.Fatalf("%q, %v", preface, err)
+	}
+	s.nc, s.fr = nc, http2.NewFramer(nc, nc)
+	s.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+}
+
+// allow sends SETTINGS that allow extended CONNECT.
+func (s *script) allow() {
+	if err := s.fr.WriteSettings(http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// next returns the next frame of a type that the tests are about.
+func (s *script) next() http2.Frame {
+	s.Helper()
+	for {
+		f, err := s.fr.ReadFrame()
+		if err != nil {
+			s.Fatal(err)
+		}
+		switch f := f.(type) {
+		case *http2.SettingsFrame, *http2.WindowUpdateFrame:
+		case *http2.PingFrame:
+			if !f.IsAck() {
+				_ = s.fr.WritePing(true, f.Data)
+			}
+		default:
+			return f
+		}
+	}
+}
+
+// request returns the fields of the request.
+func (s *script) request() map[string]string {
+	s.Helper()
+	f, ok := s.next().(*http2.MetaHeadersFrame)
+	if !ok || f.StreamEnded() {
+		s.Fatalf("%v", f)
+	}
+	fields := map[string]string{}
+	for _, field := range f.Fields {
+		if field.Name != strings.ToLower(field.Name) {
+			s.Errorf("%q is not in lower case", field.Name)
+		}
+		fields[field.Name] = field.Value
+	}
+	return fields
+}
+
+// respond sends a response with the lines "name: value".
+func (s *script) respond(lines ...string) {
+	s.Helper()
+	s.block.Reset()
+	enc := hpack.NewEncoder(&s.block)
+	for _, line := range lines {
+		i := strings.Index(line[1:], ": ") + 1
+		_ = enc.WriteField(hpack.HeaderField{Name: line[:i], Value: line[i+2:]})
+	}
+	if err := s.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: s.block.Bytes(), EndHeaders: true}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// dialed is what Dial returns.
+type dialed struct {
+	c    *ws.Conn
+	resp *http.Response
+	err  error
+}
+
+func (s *script) dial() chan dialed {
+	done := make(chan dialed, 1)
+	go func() {
+		c, resp, err := s.d.Dial(s.ctx, s.url)
+		done <- dialed{c, resp, err}
+	}()
+	return done
+}
+
+// open opens a socket.
+func (s *script) open(ln net.Listener) *ws.Conn {
+	s.Helper()
+	done := s.dial()
+	s.accept(ln)
+	s.allow()
+	s.request()
+	s.respond(":status: 200")
+	r := <-done
+	if r.err != nil {
+		s.Fatal(r.err)
+	}
+	s.Cleanup(func() { _ = r.c.CloseNow() })
+	return r.c
+}
+
+// data sends a DATA frame.
+func (s *script) data(p string) {
+	s.Helper()
+	if err := s.fr.WriteData(1, false, []byte(p)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// want reads DATA frames until they hold one frame of the client, and returns it
+// with its masking key.
+func (s *script) want() (h frame.Header, payload string) {
+	s.Helper()
+	var b []byte
+	for {
+		f, ok := s.next().(*http2.DataFrame)
+		if !ok || f.StreamEnded() {
+			s.Fatalf("%v", f)
+		}
+		b = append(b, f.Data()...)
+		h, n, err := frame.Parse(b)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if n > 0 && int64(len(b)-n) >= h.Length {
+			p := b[n:]
+			for i := range p {
+				p[i] ^= byte(h.Key >> (8 * (i % 4)))
+			}
+			return h, string(p)
+		}
+	}
+}
+
+// waitsForSettings: nothing is asked for before the server's SETTINGS, and no
+// extended CONNECT where they do not allow it.
+func waitsForSettings(s *script, ln net.Listener) {
+	done := s.dial()
+	s.accept(ln)
+	first := make(chan http2.FrameType, 1)
+	go func() {
+		defer close(first)
+		for {
+			f, err := s.fr.ReadFrame()
+			if err != nil {
+				return
+			}
+			if f.Header().Type == http2.FrameHeaders {
+				first <- http2.FrameHeaders
+				return
+			}
+		}
+	}()
+	select {
+	case <-first:
+		s.Error("the client sent a request before the server's SETTINGS")
+	case <-time.After(30 * time.Millisecond):
+	}
+	other := http2.NewFramer(s.nc, nil)
+	if err := other.WriteSettings(http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 0}); err != nil {
+		s.Fatal(err)
+	}
+	if r := <-done; r.err == nil || !strings.Contains(r.err.Error(), "extended connect not supported") {
+		s.Errorf("%v", r.err)
+	}
+	s.d.CloseIdleConnections()
+	if f, ok := <-first; ok {
+		s.Errorf("the client sent %v", f)
+	}
+}
+
+// fallsBack: a server of HTTP/2 that does not allow extended CONNECT is asked
+// over HTTP/1.1.
+func fallsBack(t *testing.T) {
+	requests := make(chan string, 10)
+	var u ws.Upgrader
+	inner := u.Handler(&ws.Events{})
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests <- r.Method + " " + r.Proto
+		inner.ServeHTTP(w, r)
+	}))
+	srv.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
+	asked := make(chan struct{})
+	srv.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+		"h2": func(_ *http.Server, nc *tls.Conn, _ http.Handler) {
+			defer close(asked)
+			fr := http2.NewFramer(nc, nc)
+			_, _ = io.CopyN(io.Discard, nc, int64(len(http2.ClientPreface)))
+			_ = fr.WriteSettings()
+			for {
+				f, err := fr.ReadFrame()
+				if err != nil {
+					return
+				}
+				if f.Header().Type == http2.FrameHeaders {
+					t.Error("the client sent a request over HTTP/2")
+				}
+			}
+		},
+	}
+	srv.StartTLS()
+	defer srv.Close()
+	s := &server{Server: srv}
+	d := s.dialer(t)
+	c, resp, err := d.Dial(bg, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseNow()
+	if resp.StatusCode != 101 {
+		t.Error(resp.StatusCode)
+	}
+	if r := <-requests; r != "GET HTTP/1.1" {
+		t.Error(r)
+	}
+	d.CloseIdleConnections()
+	<-asked
+}
+
+func pseudoHeaders(s *script, ln net.Listener) {
+	s.d.Header = http.Header{"Authorization": {"Bearer x"}}
+	done := s.dial()
+	s.accept(ln)
+	s.allow()
+	fields := s.request()
+	for name, want := range map[string]string{
+		":method": "CONNECT", ":protocol": "websocket", ":scheme": "http", ":path": "/chat?x=1", ":authority": ln.Addr().String(),
+		"sec-websocket-version": "13", "authorization": "Bearer x",
+	} {
+		if fields[name] != want {
+			s.Errorf("%s is %q, want %q", name, fields[name], want)
+		}
+	}
+	for _, name := range []string{"connection", "upgrade", "host", "sec-websocket-key", "sec-websocket-accept", "transfer-encoding", "content-length"} {
+		if v, ok := fields[name]; ok {
+			s.Errorf("%s: %s", name, v)
+		}
+	}
+	s.respond(":status: 403", "content-type: text/plain")
+	if err := s.fr.WriteData(1, true, []byte("why")); err != nil {
+		s.Fatal(err)
+	}
+	r := <-done
+	var e *handshake.Error
+	if !errors.As(r.err, &e) || e.Status != 403 {
+		s.Fatalf("%v", r.err)
+	}
+	if body, _ := io.ReadAll(r.resp.Body); string(body) != "why" {
+		s.Errorf("%q", body)
+	}
+}
+
+// secureScheme: net/http tells a handler of TLS where :scheme is https.
+func secureScheme(t *testing.T) {
+	u := &ws.Upgrader{Check: func(r *handshake.Request) error {
+		if r.TLS == nil {
+			t.Error("the scheme is not https")
+		}
+		return nil
+	}}
+	s := serve(t, u, nil)
+	c, _, err := s.dialer(t).Dial(bg, s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseNow()
+}
+
+func agreed(s *script, ln net.Listener) {
+	s.d.Subprotocols, s.d.Compression.Mode = []string{"a", "b"}, ws.CompressionTakeover
+	s.d.Header = http.Header{"Origin": {"https://x.example"}}
+	done := s.dial()
+	s.accept(ln)
+	s.allow()
+	fields := s.request()
+	if fields["sec-websocket-protocol"] != "a, b" || fields["origin"] != "https://x.example" ||
+		!strings.HasPrefix(fields["sec-websocket-extensions"], "permessage-deflate") {
+		s.Errorf("%v", fields)
+	}
+	s.respond(":status: 200", "sec-websocket-protocol: b", "sec-websocket-extensions: permessage-deflate; server_max_window_bits=12")
+	r := <-done
+	if r.err != nil {
+		s.Fatal(r.err)
+	}
+	defer r.c.CloseNow()
+	if r.c.Subprotocol() != "b" || r.c.Deflate().ClientMaxWindowBits == 0 {
+		s.Errorf("%q, %+v", r.c.Subprotocol(), r.c.Deflate())
+	}
+}
+
+// notAgreed: a stream on which something was agreed that was not asked for is
+// reset at once, without a frame.
+func notAgreed(s *script, ln net.Listener) {
+	done := s.dial()
+	s.accept(ln)
+	s.allow()
+	s.request()
+	s.respond(":status: 200", "sec-websocket-protocol: b")
+	var e *handshake.Error
+	if r := <-done; !errors.As(r.err, &e) || e.Field != "Sec-WebSocket-Protocol" {
+		s.Errorf("%v", r.err)
+	}
+	s.wantCancel()
+}
+
+func split(s *script, ln net.Listener) {
+	c := s.open(ln)
+	for i := range "\x81\x05hello\x82\x00" {
+		s.data("\x81\x05hello\x82\x00"[i : i+1])
+		s.data("")
+	}
+	for _, want := range []string{"hello", ""} {
+		if _, p, err := c.Read(s.ctx); err != nil || string(p) != want {
+			s.Errorf("%q, %v", p, err)
+		}
+	}
+	if err := c.Write(s.ctx, ws.Text, []byte("masked")); err != nil {
+		s.Fatal(err)
+	}
+	if h, p := s.want(); !h.Masked || h.Opcode != frame.Text || p != "masked" {
+		s.Errorf("%+v, %q", h, p)
+	}
+	s.data("\x81\x80\x01\x02\x03\x04") // a server masks nothing
+	if _, _, err := c.Read(s.ctx); !errors.Is(err, frame.ErrMaskForbidden) {
+		s.Error(err)
+	}
+}
+
+// closed: the client waits for the server's END_STREAM, and answers it.
+func closed(s *script, ln net.Listener) {
+	c := s.open(ln)
+	done := make(chan error, 1)
+	go func() { done <- c.Close(ws.CloseNormal, "") }()
+	if h, p := s.want(); h.Opcode != frame.Close || p != "\x03\xe8" {
+		s.Errorf("%+v, %q", h, p)
+	}
+	s.data("\x88\x02\x03\xe8")
+	select {
+	case err := <-done:
+		s.Errorf("the client did not wait for the end of the stream: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	if err := s.fr.WriteData(1, true, nil); err != nil {
+		s.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		s.Error(err)
+	}
+	if f, ok := s.next().(*http2.DataFrame); !ok || !f.StreamEnded() || len(f.Data()) > 0 {
+		s.Errorf("%v, want END_STREAM", f)
+	}
+}
+
+func (s *script) wantCancel() {
+	s.Helper()
+	if f, ok := s.next().(*http2.RSTStreamFrame); !ok || f.ErrCode != http2.ErrCodeCancel {
+		s.Errorf("%v, want RST_STREAM with CANCEL", f)
+	}
+}
+
+func cutByClient(s *script, ln net.Listener) {
+	c := s.open(ln)
+	reading := make(chan error, 1)
+	go func() { _, _, err := c.Read(bg); reading <- err }()
+	_ = c.CloseNow()
+	s.wantCancel()
+	if err := <-reading; !errors.Is(err, net.ErrClosed) {
+		s.Error(err)
+	}
+}
+
+func cutByServer(s *script, ln net.Listener) {
+	c := s.open(ln)
+	s.data("\x81\x05he")
+	if err := s.fr.WriteRSTStream(1, http2.ErrCodeCancel); err != nil {
+		s.Fatal(err)
+	}
+	_, _, err := c.Read(s.ctx)
+	if e := (*ws.CloseError)(nil); !errors.As(err, &e) || e.Code != ws.CloseAbnormal || !strings.Contains(e.Error(), "CANCEL") {
+		s.Error(err)
+	}
+}
+
+func endedByServer(s *script, ln net.Listener) {
+	c := s.open(ln)
+	if err := s.fr.WriteData(1, true, nil); err != nil {
+		s.Fatal(err)
+	}
+	if _, _, err := c.Read(s.ctx); !errors.Is(err, io.ErrUnexpectedEOF) {
+		s.Error(err)
+	}
+}
+
+// freshKeys: RFC 6455 section 10.3.
+func freshKeys(s *script, ln net.Listener) {
+	c := s.open(ln)
+	var keys []uint32
+	for range 10 {
+		if err := c.Write(s.ctx, ws.Text, []byte("x")); err != nil {
+			s.Fatal(err)
+		}
+		h, _ := s.want()
+		if slices.Contains(keys, h.Key) {
+			s.Errorf("%08x was there before", h.Key)
+		}
+		keys = append(keys, h.Key)
+	}
+}
+
+// limit: RFC 6455 section 10.4.
+func limit(s *script, ln net.Listener) {
+	s.d.MaxMessageSize = 100
+	c := s.open(ln)
+	s.data("\x82\x7e\x00\xc8")
+	if _, _, err := c.Read(s.ctx); !errors.Is(err, ws.ErrMessageTooBig) {
+		s.Error(err)
+	}
+	if h, p := s.want(); h.Opcode != frame.Close || p != "\x03\xf1" {
+		s.Errorf("%+v, %q", h, p)
+	}
+}
