@@ -30,9 +30,10 @@ func newDemo() *demo { return &demo{} }
 func (d *demo) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", page())
-	mux.Handle("/echo", d.echo())
-	mux.Handle("/chat", d.chat())
-	mux.Handle("/die", d.die())
+	mux.Handle("/echo", counted(d.echo()))
+	mux.Handle("/chat", counted(d.chat()))
+	mux.Handle("/die", counted(d.die()))
+	mux.HandleFunc("/over", over)
 	mux.HandleFunc("/refuse", refuse)
 	return mux
 }
@@ -91,8 +92,8 @@ func closeAsAsked(c *conn.Conn, code, reason string) {
 	}
 }
 
-// die cuts the TCP connection at the first message, as a crashed server does:
-// no Close frame, so that the client sees 1006 (RFC 6455 section 7.1.5).
+// die cuts the connection, over HTTP/2 the stream, at the first message, as a
+// crashed server does: no Close frame, so that the client sees 1006 (RFC 6455 section 7.1.5).
 func (d *demo) die() http.Handler {
 	u := &conn.Upgrader{}
 	return u.Handler(d.open.watch(conn.Events{

@@ -5,6 +5,9 @@
 //	go run ./examples/demo                     # http://127.0.0.1:8080/
 //	go run ./examples/demo -addr :9000 -tls    # https and wss, certificate made on the spot
 //
+// With -tls a browser loads the page over HTTP/2 and opens its sockets as streams
+// of the same connection (RFC 8441); the page shows it.
+//
 // The endpoints: /echo sends each message back, /chat is the room, /refuse
 // refuses the handshake and /die cuts the TCP connection after one message.
 package main
@@ -22,6 +25,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	_ "github.com/rfc6455/ws/conn/xconnect" // WebSockets over HTTP/2, with -tls
 )
 
 // shutdownTimeout bounds the whole goodbye: the closing handshakes, which have
@@ -49,25 +54,28 @@ func run(ctx context.Context, addr string, secure bool, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w (choose another with -addr host:port)", err)
 	}
-	scheme := "http"
+	d := newDemo()
+	srv := &http.Server{
+		Handler:           d.routes(),
+		ConnContext:       withCarried,
+		ReadHeaderTimeout: 5 * time.Second, // covers the opening handshake; a Conn has limits of its own
+		IdleTimeout:       time.Minute,
+		// A socket whose handler does not read holds up no other of its
+		// connection, as long as one stream's window is the smaller.
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 256 << 10},
+	}
+	scheme, serve := "http", srv.Serve
 	if secure {
-		scheme = "https"
 		cert, err := selfSigned(addr)
 		if err != nil {
 			return err
 		}
-		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
+		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
+		scheme, serve = "https", func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") } // and HTTP/2
 	}
 	fmt.Fprintf(out, "demo: open %s://%s/ in two tabs; Ctrl+C ends it\n", scheme, browsable(ln.Addr()))
-
-	d := newDemo()
-	srv := &http.Server{
-		Handler:           d.routes(),
-		ReadHeaderTimeout: 5 * time.Second, // covers the opening handshake; a Conn has limits of its own
-		IdleTimeout:       time.Minute,
-	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() { failed <- serve(ln) }()
 	select {
 	case err := <-failed:
 		return err

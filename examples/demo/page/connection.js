@@ -58,7 +58,21 @@ function connect() {
 function opened() {
   const { url, protocol, extensions } = socket;
   log("open", { what: `protocol "${protocol}", extensions "${extensions}"` });
+  showCarrier(socket);
   say(`Open to ${url}${protocol ? `, speaking ${protocol}` : ""}.`);
+}
+
+// showCarrier asks the server what carries the sockets, since the browser does
+// not tell a page: streams of the connection on which the page itself came, or
+// connections of their own.
+async function showCarrier(target) {
+  try {
+    const { protocol, sockets } = await (await fetch("over")).json();
+    if (socket !== target) return;
+    byId("carrier").textContent = sockets > 0
+      ? `${protocol.replace(".0", "")}: ${plural(sockets, "socket")} on this page’s connection (RFC 8441)`
+      : "HTTP/1.1: a connection of its own";
+  } catch { /* the server is gone, which the close event tells */ }
 }
 
 function received({ data }) {
