@@ -24,7 +24,8 @@
 // many answers leave in one packet. Send queues one that leaves at once, and
 // never blocks: for broadcasts, with Prepare and SendPrepared. What is queued
 // for a peer that does not read is bounded by Config.Queue, and its patience by
-// Config.WriteTimeout.
+// Config.WriteTimeout; Config.QueuePolicy says what happens beyond the bound, and
+// Drained tells when the peer has caught up.
 //
 // # Concurrency
 //
@@ -47,6 +48,16 @@
 // Config.CloseTimeout; CloseNow cuts the connection. After either end Err and
 // every call return a *CloseError, which says who closed and with which code,
 // and which errors.Is finds to be net.ErrClosed.
+//
+// # Many connections
+//
+// A Group (Config.Group) knows its connections: it counts them, sends to all of
+// them, and its Shutdown ends them in good order beside http.Server.Shutdown.
+//
+// # Observation
+//
+// Config.Trace shows what connections do. Stats counts it, for expvar or another
+// kind of metrics; LogTrace logs it to a slog.Logger.
 //
 // # Limits
 //

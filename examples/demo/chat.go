@@ -87,14 +87,14 @@ type room struct {
 
 // chat joins each connection to the room.
 func (d *demo) chat() http.Handler {
-	u := &conn.Upgrader{Config: conn.Config{MaxMessageSize: chatLimit}}
-	return u.Handler(d.open.watch(d.room.events()))
+	u := &conn.Upgrader{Config: conn.Config{MaxMessageSize: chatLimit, Group: &d.open}}
+	return u.Handler(d.room.events())
 }
 
 // events connects a connection's events to the room. A connection that the
 // room refused has no member.
-func (r *room) events() conn.Events {
-	return conn.Events{
+func (r *room) events() *conn.Events {
+	return &conn.Events{
 		Open: func(c *conn.Conn, _ *handshake.Request) {
 			if m := r.join(c); m != nil {
 				c.SetData(m)
@@ -184,7 +184,7 @@ func (r *room) rename(m *member, name string) {
 }
 
 // shut ends the room: no roster leaves any more, nobody joins. Closing the
-// connections is the register's task.
+// connections is the Group's task.
 func (r *room) shut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

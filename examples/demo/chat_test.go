@@ -22,9 +22,9 @@ type tab struct {
 }
 
 // linked returns a client whose server, over an in-memory stream, serves ev.
-func linked(t *testing.T, ev *conn.Events) *conn.Conn {
+func linked(t *testing.T, d *demo, ev *conn.Events) *conn.Conn {
 	near, far := net.Pipe()
-	server := conn.New(far, frame.Server, conn.Negotiated{}, conn.Config{})
+	server := conn.New(far, frame.Server, conn.Negotiated{}, conn.Config{Group: &d.open})
 	go func() { _ = server.Serve(context.Background(), ev) }() // the client sees the end
 	client := conn.New(near, frame.Client, conn.Negotiated{}, conn.Config{})
 	t.Cleanup(func() { client.CloseNow() })
@@ -35,7 +35,7 @@ func linked(t *testing.T, ev *conn.Events) *conn.Conn {
 // bubble, where a message that never comes ends the test at once.
 func enter(t *testing.T, d *demo) *tab {
 	t.Helper()
-	tb := &tab{t: t, c: linked(t, d.open.watch(d.room.events()))}
+	tb := &tab{t: t, c: linked(t, d, d.room.events())}
 	tb.me = tb.next("welcome")
 	return tb
 }
@@ -250,8 +250,7 @@ func TestRoomHasAnEnd(t *testing.T) {
 			for range maxMembers {
 				d.room.join(&slow{left: -1})
 			}
-			ev := d.room.events()
-			tb := &tab{t: t, c: linked(t, &ev)}
+			tb := &tab{t: t, c: linked(t, d, d.room.events())}
 			if e := tb.closed(); e.Code != conn.CloseTryAgainLater || e.Reason != "the room is full" {
 				t.Errorf("one too many: %v", e)
 			}
@@ -267,8 +266,8 @@ func TestRoomHasAnEnd(t *testing.T) {
 			if m := d.room.join(&slow{left: -1, closed: make(chan conn.CloseCode, 1)}); m != nil {
 				t.Error("joined a room that has ended")
 			}
-			go d.open.shut(t.Context())
-			if e := a.closed(); e.Code != conn.CloseGoingAway || !e.Remote || e.Reason != goodbyeReason {
+			go d.open.Shutdown(t.Context())
+			if e := a.closed(); e.Code != conn.CloseGoingAway || !e.Remote || e.Reason != "the server is shutting down" {
 				t.Errorf("the member saw %v, want 1001", e)
 			}
 		})

@@ -20,7 +20,7 @@ const (
 
 // demo is what the endpoints share.
 type demo struct {
-	open register
+	open conn.Group // every connection, so that none is cut when the server ends
 	room room
 }
 
@@ -41,9 +41,9 @@ func (d *demo) routes() http.Handler {
 // echo sends each message back. A client may ask it to close: with the query
 // "?close=4001&reason=bye" at once, with the text "/close 4001 bye" later.
 func (d *demo) echo() http.Handler {
-	u := &conn.Upgrader{Config: conn.Config{MaxMessageSize: echoLimit}}
+	u := &conn.Upgrader{Config: conn.Config{MaxMessageSize: echoLimit, Group: &d.open}}
 	u.Subprotocols = []string{"demo.v1", "demo.v2"}
-	return u.Handler(d.open.watch(conn.Events{Open: closeByQuery, Message: echoMessage}))
+	return u.Handler(&conn.Events{Open: closeByQuery, Message: echoMessage})
 }
 
 // closeByQuery does what "?close=code&reason=text" asks for.
@@ -95,10 +95,10 @@ func closeAsAsked(c *conn.Conn, code, reason string) {
 // die cuts the connection, over HTTP/2 the stream, at the first message, as a
 // crashed server does: no Close frame, so that the client sees 1006 (RFC 6455 section 7.1.5).
 func (d *demo) die() http.Handler {
-	u := &conn.Upgrader{}
-	return u.Handler(d.open.watch(conn.Events{
+	u := &conn.Upgrader{Config: conn.Config{Group: &d.open}}
+	return u.Handler(&conn.Events{
 		Message: func(c *conn.Conn, _ conn.MessageType, _ []byte) { c.CloseNow() },
-	}))
+	})
 }
 
 // refuse answers the opening handshake with 403 (RFC 6455 section 4.2.2): the

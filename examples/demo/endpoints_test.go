@@ -21,7 +21,7 @@ func serve(t *testing.T) string {
 	srv := httptest.NewServer(d.routes())
 	t.Cleanup(func() {
 		d.room.shut()
-		d.open.shut(t.Context())
+		_ = d.open.Shutdown(t.Context())
 		srv.Close()
 	})
 	return "ws" + strings.TrimPrefix(srv.URL, "http")

@@ -85,13 +85,13 @@ func run(ctx context.Context, addr string, secure bool, out io.Writer) error {
 }
 
 // goodbye ends every WebSocket with 1001 and then the server. net/http knows
-// nothing of hijacked connections, so they are ours to end.
+// nothing of hijacked connections, so the Group ends them.
 func (d *demo) goodbye(srv *http.Server, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	fmt.Fprintln(out, "demo: saying goodbye to", d.open.size(), "connections")
+	fmt.Fprintln(out, "demo: saying goodbye to", d.open.Len(), "connections")
 	d.room.shut()
-	d.open.shut(ctx)
+	_ = d.open.Shutdown(ctx) // the time is up for the server too, then
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return srv.Close()

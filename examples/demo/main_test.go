@@ -5,14 +5,17 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/handshake"
 )
 
 // start runs the program on a free port. stop ends it as Ctrl+C does and
@@ -59,7 +62,7 @@ func TestGoodbye(t *testing.T) {
 		t.Errorf("the server ended with %v", err)
 	}
 	for range conns {
-		if e := <-ends; e == nil || e.Code != conn.CloseGoingAway || e.Reason != goodbyeReason {
+		if e := <-ends; e == nil || e.Code != conn.CloseGoingAway || e.Reason != "the server is shutting down" {
 			t.Errorf("a connection ended with %v, want 1001", e)
 		}
 	}
@@ -68,13 +71,18 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// TestLateConnection: one that comes while the server ends is told so.
+// TestLateConnection: one that comes while the server ends is refused.
 func TestLateConnection(t *testing.T) {
 	d := newDemo()
-	d.open.shut(t.Context())
-	ev := d.open.watch(conn.Events{Open: nil})
-	if e := ended(t, linked(t, ev)); e.Code != conn.CloseGoingAway {
-		t.Errorf("ended with %v, want 1001", e)
+	_ = d.open.Shutdown(t.Context())
+	srv := httptest.NewServer(d.routes())
+	defer srv.Close()
+	for _, path := range []string{"/echo", "/chat", "/die"} {
+		_, err := conn.Dial(patience(t), "ws"+strings.TrimPrefix(srv.URL, "http")+path)
+		var e *handshake.Error
+		if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %v, want 503", path, err)
+		}
 	}
 }
 
