@@ -250,7 +250,7 @@ func (o *DeflateOffer) params() deflateParams {
 const (
 	reasonDeflateParams   = "has a parameter of permessage-deflate that is unknown, repeated or invalid (RFC 7692 section 7.1)"
 	reasonServerTakeover  = "does not grant the server_no_context_takeover that was asked for"
-	reasonServerWindow    = "grants neither the server_max_window_bits nor the server_no_context_takeover that were asked for"
+	reasonServerWindow    = "grants neither the server_max_window_bits nor the server_no_context_takeover that were asked for; ask for 15 bits, which any server may have"
 	reasonClientWindow    = "sets client_max_window_bits, which was not offered"
 	reasonClientBareValue = "sets client_max_window_bits without a value"
 )

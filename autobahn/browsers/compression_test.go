@@ -3,6 +3,7 @@ package browsers
 import (
 	"testing"
 
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 	ws "github.com/rfc6455/ws/conn"
 	"github.com/rfc6455/ws/handshake"
 )
@@ -20,23 +21,23 @@ func TestCompression(t *testing.T) {
 		ws.Config
 		want handshake.Deflate
 	}{
-		{"off", zip(ws.CompressionOff, 0, 0), declined},
-		{"takeover", zip(on, 0, 0), unbound(12)},
-		{"takeover 9,9", zip(on, 9, 9), unbound(9)},
-		{"takeover 8,15", zip(on, 8, 15), takeover(8)},
-		{"takeover 9,15", zip(on, 9, 15), takeover(9)},
-		{"takeover 12,15", zip(on, 12, 15), takeover(12)},
-		{"takeover 15,15", zip(on, 15, 15), takeover(15)},
-		{"no takeover", zip(off, 0, 0), none(15)},
-		{"no takeover 9,9", zip(off, 9, 9), none(9)},
-		{"no takeover 9,15", zip(off, 9, 15), none(9)},
-		{"every message", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Level, c.Compression.Threshold = 9, -1 }), takeover(12)},
-		{"fragments", with(zip(on, 12, 15), func(c *ws.Config) { c.Compression.Fragment, c.FragmentSize = true, 1000 }), takeover(12)},
+		{"off", pagetest.Windows(ws.CompressionOff, 0, 0), declined},
+		{"takeover", pagetest.Windows(on, 0, 0), unbound(12)},
+		{"takeover 9,9", pagetest.Windows(on, 9, 9), unbound(9)},
+		{"takeover 8,15", pagetest.Windows(on, 8, 15), takeover(8)},
+		{"takeover 9,15", pagetest.Windows(on, 9, 15), takeover(9)},
+		{"takeover 12,15", pagetest.Windows(on, 12, 15), takeover(12)},
+		{"takeover 15,15", pagetest.Windows(on, 15, 15), takeover(15)},
+		{"no takeover", pagetest.Windows(off, 0, 0), none(15)},
+		{"no takeover 9,9", pagetest.Windows(off, 9, 9), none(9)},
+		{"no takeover 9,15", pagetest.Windows(off, 9, 15), none(9)},
+		{"every message", with(pagetest.Windows(on, 12, 15), func(c *ws.Config) { c.Compression.Level, c.Compression.Threshold = 9, -1 }), takeover(12)},
+		{"fragments", with(pagetest.Windows(on, 12, 15), func(c *ws.Config) { c.Compression.Fragment, c.FragmentSize = true, 1000 }), takeover(12)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { exchange(t, serve(t, "ws", tt.Config), tt.want) })
 	}
-	t.Run("over TLS", func(t *testing.T) { exchange(t, serve(t, "wss", zip(on, 12, 15)), takeover(12)) })
+	t.Run("over TLS", func(t *testing.T) { exchange(t, serve(t, "wss", pagetest.Windows(on, 12, 15)), takeover(12)) })
 }
 
 // takeover, unbound and none are what is agreed with windows of the given bits
@@ -57,29 +58,14 @@ func none(bits int) handshake.Deflate {
 // exchange has the page echo a hundred messages of up to 1 MiB.
 func exchange(t *testing.T, s *server, want handshake.Deflate) {
 	t.Helper()
-	got := await[struct {
-		Extensions string   `json:"extensions"`
-		Wrong      []string `json:"wrong"`
-		Code       int      `json:"code"`
-		WasClean   bool     `json:"wasClean"`
-	}](t, browser, `() => exchangeCompressed("/echo", 100)`)
-	for _, m := range got.Wrong {
-		t.Error(m)
-	}
+	got := await[pagetest.Exchanged](t, browser, `() => exchangeCompressed("/echo", 100)`)
+	got.Check(t)
 	if agreed := <-s.agreed; agreed != want {
 		t.Errorf("agreed on %+v, want %+v", agreed, want)
 	}
 	if named := got.Extensions == "permessage-deflate"; named != (want != handshake.Deflate{}) {
 		t.Errorf("the page sees the extensions %q", got.Extensions)
 	}
-	if got.Code != 1000 || !got.WasClean {
-		t.Errorf("closed with %d, cleanly: %v", got.Code, got.WasClean)
-	}
-}
-
-// zip is a configuration with windows of the server and the client.
-func zip(mode ws.CompressionMode, serverBits, clientBits int) ws.Config {
-	return ws.Config{Compression: ws.Compression{Mode: mode, ServerWindowBits: serverBits, ClientWindowBits: clientBits}}
 }
 
 func with(cfg ws.Config, change func(*ws.Config)) ws.Config {

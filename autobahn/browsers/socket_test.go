@@ -3,8 +3,8 @@
 //
 //	go test -count=1 .
 //
-// The tests need Firefox and fail without it. Chromium's tests, whose scripts
-// these use, are those of examples/demo/e2e.
+// The tests need Firefox and fail without it. Chromium's tests are those
+// of examples/demo/e2e.
 package browsers
 
 import (
@@ -13,18 +13,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 	ws "github.com/rfc6455/ws/conn"
 	"github.com/rfc6455/ws/handshake"
 )
-
-// scripts are what the tests need in the page.
-var scripts = []string{"socket.js", "compression.js"}
 
 // browser is the Firefox that all tests share.
 var browser *firefox
@@ -98,13 +94,7 @@ func serve(t *testing.T, scheme string, cfg ws.Config) *server {
 func servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><title>WebSocket</title>`)
-	for _, name := range scripts {
-		text, err := os.ReadFile("../../examples/demo/e2e/testdata/" + name)
-		if err != nil {
-			panic(err) // net/http prints it, and the page fails
-		}
-		fmt.Fprintf(w, "<script>%s</script>\n", text)
-	}
+	fmt.Fprintf(w, "<script>%s</script>\n<script>%s</script>\n", pagetest.Socket, pagetest.Compression)
 }
 
 // overBoth runs f with a page over ws and one over wss.
@@ -114,60 +104,28 @@ func overBoth(t *testing.T, cfg ws.Config, f func(t *testing.T, s *server)) {
 	}
 }
 
-// event is one event of a WebSocket as the page saw it.
-type event struct {
-	Type       string `json:"type"`
-	ReadyState int    `json:"readyState"`
-	Text       string `json:"text"`
-	Code       int    `json:"code"`
-	Reason     string `json:"reason"`
-	WasClean   bool   `json:"wasClean"`
-}
-
-func closeEvent(code int, reason string, clean bool) event {
-	return event{Type: "close", ReadyState: 3, Code: code, Reason: reason, WasClean: clean}
-}
-
-var (
-	openEvent  = event{Type: "open", ReadyState: 1}
-	errorEvent = event{Type: "error", ReadyState: 3}
-	cutEvent   = closeEvent(1006, "", false)
-)
-
-// wantEvents compares all of a socket's events.
-func wantEvents(t *testing.T, got []event, want ...event) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("the page saw\n\t%+v\nwant\n\t%+v", got, want)
-	}
-}
-
-// long is the longest reason that a Close frame holds, 123 bytes (RFC 6455
-// section 5.5).
-var long = strings.Repeat("é", 61) + "!"
-
 // TestServerCloses: the page sees the server's code and reason (RFC 6455
 // section 7.1.5).
 func TestServerCloses(t *testing.T) {
-	tests := []event{
-		closeEvent(1000, "", true),
-		closeEvent(1001, "going", true),
-		closeEvent(1008, "policy", true),
-		closeEvent(1009, "too big", true),
-		closeEvent(1011, "sorry", true),
-		closeEvent(1012, "restart", true),
-		closeEvent(3000, "library", true),
-		closeEvent(4999, long, true),
+	tests := []pagetest.Event{
+		pagetest.Close(1000, "", true),
+		pagetest.Close(1001, "going", true),
+		pagetest.Close(1008, "policy", true),
+		pagetest.Close(1009, "too big", true),
+		pagetest.Close(1011, "sorry", true),
+		pagetest.Close(1012, "restart", true),
+		pagetest.Close(3000, "library", true),
+		pagetest.Close(4999, pagetest.LongReason, true),
 	}
 	overBoth(t, ws.Config{}, func(t *testing.T, _ *server) {
 		for _, want := range tests {
 			t.Run(fmt.Sprint(want.Code), func(t *testing.T) {
-				got := await[[]event](t, browser, `async (code, reason) => {
+				got := await[[]pagetest.Event](t, browser, `async (code, reason) => {
 					const r = record("/close?" + new URLSearchParams({ code, reason }));
 					await r.until("close");
 					return r.events;
 				}`, want.Code, want.Reason)
-				wantEvents(t, got, openEvent, want)
+				pagetest.WantEvents(t, got, pagetest.Open, want)
 			})
 		}
 	})
@@ -185,12 +143,12 @@ func TestClientCloses(t *testing.T) {
 		{[]any{1000}, 1000, ""},
 		{[]any{1000, "bye"}, 1000, "bye"},
 		{[]any{3000, "library"}, 3000, "library"},
-		{[]any{4999, long}, 4999, long},
+		{[]any{4999, pagetest.LongReason}, 4999, pagetest.LongReason},
 	}
 	overBoth(t, ws.Config{}, func(t *testing.T, s *server) {
 		for _, tt := range tests {
 			t.Run(fmt.Sprint(len(tt.args), tt.code), func(t *testing.T) {
-				got := await[[]event](t, browser, `async (args) => {
+				got := await[[]pagetest.Event](t, browser, `async (args) => {
 					const r = record("/echo");
 					await r.until("open");
 					r.ws.send("one");
@@ -199,7 +157,7 @@ func TestClientCloses(t *testing.T) {
 					await r.until("close");
 					return r.events;
 				}`, tt.args)
-				wantEvents(t, got, openEvent, event{Type: "message", ReadyState: 1, Text: "one"}, closeEvent(tt.code, "", true))
+				pagetest.WantEvents(t, got, pagetest.Open, pagetest.Message("one"), pagetest.Close(tt.code, "", true))
 				select {
 				case end := <-s.ends:
 					if int(end.Code) != tt.code || end.Reason != tt.reason || !end.Remote {
@@ -217,18 +175,18 @@ func TestClientCloses(t *testing.T) {
 // has no error event for a connection that was open and is cut.
 func TestFailures(t *testing.T) {
 	overBoth(t, ws.Config{}, func(t *testing.T, _ *server) {
-		for path, want := range map[string][]event{
-			"/die":    {openEvent, cutEvent},
-			"/refuse": {errorEvent, cutEvent},
+		for path, want := range map[string][]pagetest.Event{
+			"/die":    {pagetest.Open, pagetest.Cut},
+			"/refuse": {pagetest.Error, pagetest.Cut},
 		} {
 			t.Run(path[1:], func(t *testing.T) {
-				got := await[[]event](t, browser, `async (path) => {
+				got := await[[]pagetest.Event](t, browser, `async (path) => {
 					const r = record(path);
 					r.until("open").then(() => r.ws.send("x"), () => 0);
 					await r.until("close");
 					return r.events;
 				}`, path)
-				wantEvents(t, got, want...)
+				pagetest.WantEvents(t, got, want...)
 			})
 		}
 	})

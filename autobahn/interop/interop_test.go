@@ -47,7 +47,7 @@ func meet(t *testing.T, r role) {
 				return
 			}
 			s.run(t, "deflate", setting{words: []string{"deflate"}, ours: widest}, (*subject).everything)
-			for _, o := range p.settings() {
+			for _, o := range p.settings(r) {
 				s.run(t, o.String(), o, (*subject).exchange)
 			}
 		})
@@ -80,7 +80,7 @@ func (o setting) String() string {
 var widest = ws.Compression{Mode: ws.CompressionTakeover, Threshold: -1, ServerWindowBits: 15, ClientWindowBits: 15}
 
 // settings are what the peer is met with: its parameters, then ours.
-func (p *peer) settings() (all []setting) {
+func (p *peer) settings(r role) (all []setting) {
 	can := func(name string) bool { return slices.Contains(p.parameters, name) }
 	add := func(words ...string) {
 		all = append(all, setting{words: append([]string{"deflate"}, words...), ours: widest})
@@ -105,6 +105,9 @@ func (p *peer) settings() (all []setting) {
 	for _, mode := range []ws.CompressionMode{ws.CompressionTakeover, ws.CompressionNoTakeover} {
 		for _, bits := range []int{0, 9, 12, 15} {
 			ours := ws.Compression{Mode: mode, Threshold: -1, ServerWindowBits: bits, ClientWindowBits: bits}
+			if p.unbounded && r == asServer {
+				ours.ServerWindowBits = 15
+			}
 			all = append(all, setting{words: []string{"deflate"}, ours: ours})
 		}
 	}
@@ -143,14 +146,20 @@ func (s *subject) exchange(t *testing.T, o setting) {
 // try does one thing, unless the peer can't, and records that it passed.
 func (v *conversation) try(t *testing.T, a aspect, do func() error) {
 	t.Helper()
-	p := v.with.peer
-	if slices.Contains(p.lacks, a) || v.Deflate() != (handshake.Deflate{}) && slices.Contains(p.compressed, a) {
+	if !v.can(a) {
 		return
 	}
 	if err := do(); err != nil {
 		t.Fatalf("%s: %v", a, err)
 	}
 	v.with.passed(a)
+}
+
+// can reports whether the peer does a thing on this connection.
+func (v *conversation) can(a aspect) bool {
+	p := v.with.peer
+	compressed := v.Deflate() != handshake.Deflate{}
+	return !slices.Contains(p.lacks, a) && !(compressed && slices.Contains(p.compressed, a))
 }
 
 // open connects the two sides.

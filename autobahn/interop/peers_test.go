@@ -20,6 +20,7 @@ type peer struct {
 	plain      bool     // it is met without permessage-deflate
 	lacks      []aspect // what its users have no call for
 	compressed []aspect // what is left out where messages are compressed
+	unbounded  bool     // its server is not asked to bound its window
 }
 
 // role is what the peer is; this library is the other side.
@@ -57,7 +58,7 @@ var peers = []peer{
 	},
 	{name: "wsproto", argv: pythonPeer("wsproto_.py"), roles: both, parameters: every, compressed: []aspect{between}},
 	{name: "libcurl", argv: pythonPeer("curl.py"), roles: []role{asClient}, plain: true},
-	{name: "libwebsockets", argv: func() []string { return []string{built.lws} }, roles: both, plain: true},
+	{name: "libwebsockets", argv: func() []string { return []string{built.lws} }, roles: both, compressed: []aspect{empty, theirPing}, unbounded: true},
 }
 
 func goPeer(library string) func() []string {

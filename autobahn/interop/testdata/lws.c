@@ -36,6 +36,7 @@ struct talk {
 	int code;      /* of the end, 0: none yet */
 	char reason[124];
 	struct item *first, **last;
+	struct item *out; /* whose bytes the library may still be compressing */
 };
 
 static struct lws_context *context;
@@ -94,6 +95,8 @@ static int writeable(struct lws *wsi, struct talk *t)
 	size_t n, left;
 	int flags, opcode;
 
+	free(t->out); /* the library is done with it when it calls again */
+	t->out = NULL;
 	if (!i)
 		return 0;
 	p = i->data + LWS_PRE;
@@ -116,7 +119,7 @@ static int writeable(struct lws *wsi, struct talk *t)
 		t->first = i->next;
 		if (!t->first)
 			t->last = &t->first;
-		free(i);
+		t->out = i;
 	}
 	if (t->first)
 		lws_callback_on_writable(wsi);
@@ -173,6 +176,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons why, void *user, 
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		printf("closed %d %s\n", t->code ? t->code : 1006, t->reason);
 		free(t->got);
+		free(t->out);
 		for (struct item *i = t->first, *next; i; i = next) {
 			next = i->next;
 			free(i);

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,13 +10,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 	ws "github.com/rfc6455/ws/conn"
 )
-
-// exchanges are the messages of the tests of compression.
-//
-//go:embed testdata/compression.js
-var exchanges string
 
 // zipServer serves an empty page and, below it, /echo with compression. It
 // counts the bytes on the wire if asked to; then the library meets a net.Conn
@@ -78,27 +73,13 @@ func (c countingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// exchanged is what a page tells about its messages.
-type exchanged struct {
-	Extensions string   `json:"extensions"`
-	Wrong      []string `json:"wrong"`
-	Length     int64    `json:"length"` // bytes of text and of binary data, one way
-	Code       int      `json:"code"`
-	WasClean   bool     `json:"wasClean"`
-}
-
 // exchange has the page of s echo a hundred messages.
-func exchange(t *testing.T, s *server) exchanged {
+func exchange(t *testing.T, s *server) pagetest.Exchanged {
 	t.Helper()
 	p := open(t, s)
-	p.do(t, chromedp.Evaluate[chromedp.Void](exchanges))
-	got := await[exchanged](t, p, `() => exchangeCompressed("/echo", 100)`)
-	for _, m := range got.Wrong {
-		t.Error(m)
-	}
-	if got.Code != 1000 || !got.WasClean {
-		t.Errorf("closed with %d, cleanly: %v", got.Code, got.WasClean)
-	}
+	p.do(t, chromedp.Evaluate[chromedp.Void](pagetest.Compression))
+	got := await[pagetest.Exchanged](t, p, `() => exchangeCompressed("/echo", 100)`)
+	got.Check(t)
 	return got
 }
 
@@ -112,16 +93,16 @@ func TestCompression(t *testing.T) {
 		ws.Config
 		want string
 	}{
-		{"off", zip(ws.CompressionOff, 0, 0), ""},
-		{"takeover", zip(ws.CompressionTakeover, 0, 0), deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
-		{"takeover/8,8", zip(ws.CompressionTakeover, 8, 8), deflate + "; server_max_window_bits=8; client_max_window_bits=8"},
-		{"takeover/9,9", zip(ws.CompressionTakeover, 9, 9), deflate + "; server_max_window_bits=9; client_max_window_bits=9"},
-		{"takeover/9,15", zip(ws.CompressionTakeover, 9, 15), deflate + "; server_max_window_bits=9"},
-		{"takeover/15,9", zip(ws.CompressionTakeover, 15, 9), deflate + "; client_max_window_bits=9"},
-		{"takeover/15,15", zip(ws.CompressionTakeover, 15, 15), deflate},
-		{"no takeover", zip(ws.CompressionNoTakeover, 0, 0), none},
-		{"no takeover/9,9", zip(ws.CompressionNoTakeover, 9, 9), none + "; server_max_window_bits=9; client_max_window_bits=9"},
-		{"no takeover/15,15", zip(ws.CompressionNoTakeover, 15, 15), none},
+		{"off", pagetest.Windows(ws.CompressionOff, 0, 0), ""},
+		{"takeover", pagetest.Windows(ws.CompressionTakeover, 0, 0), deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
+		{"takeover/8,8", pagetest.Windows(ws.CompressionTakeover, 8, 8), deflate + "; server_max_window_bits=8; client_max_window_bits=8"},
+		{"takeover/9,9", pagetest.Windows(ws.CompressionTakeover, 9, 9), deflate + "; server_max_window_bits=9; client_max_window_bits=9"},
+		{"takeover/9,15", pagetest.Windows(ws.CompressionTakeover, 9, 15), deflate + "; server_max_window_bits=9"},
+		{"takeover/15,9", pagetest.Windows(ws.CompressionTakeover, 15, 9), deflate + "; client_max_window_bits=9"},
+		{"takeover/15,15", pagetest.Windows(ws.CompressionTakeover, 15, 15), deflate},
+		{"no takeover", pagetest.Windows(ws.CompressionNoTakeover, 0, 0), none},
+		{"no takeover/9,9", pagetest.Windows(ws.CompressionNoTakeover, 9, 9), none + "; server_max_window_bits=9; client_max_window_bits=9"},
+		{"no takeover/15,15", pagetest.Windows(ws.CompressionNoTakeover, 15, 15), none},
 		{"every message", ws.Config{Compression: ws.Compression{Mode: ws.CompressionTakeover, Level: 9, Threshold: -1}}, deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
 		{"fragments", ws.Config{FragmentSize: 1000, Compression: ws.Compression{Mode: ws.CompressionTakeover, Fragment: true}}, deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
 	}
@@ -134,18 +115,13 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// zip is a configuration with windows of the server and the client.
-func zip(mode ws.CompressionMode, serverBits, clientBits int) ws.Config {
-	return ws.Config{Compression: ws.Compression{Mode: mode, ServerWindowBits: serverBits, ClientWindowBits: clientBits}}
-}
-
 // TestCompressionOnTheWire: both sides do compress. A quarter of the messages
 // is random, and another one is text of 94 random characters.
 func TestCompressionOnTheWire(t *testing.T) {
 	for _, mode := range []ws.CompressionMode{ws.CompressionNoTakeover, ws.CompressionTakeover} {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			wire := new(traffic)
-			text := exchange(t, zipServer(t, zip(mode, 0, 0), wire)).Length
+			text := exchange(t, zipServer(t, pagetest.Windows(mode, 0, 0), wire)).Length
 			in, out := wire.in.Load(), wire.out.Load()
 			t.Logf("%d bytes became %d from the browser and %d from the server", text, in, out)
 			if in > text*2/3 || out > text*2/3 {

@@ -10,8 +10,11 @@ require (
 require (
 	github.com/chromedp/cdproto v0.159.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/rfc6455/ws/autobahn/browsers v0.0.0
 )
 
 tool github.com/rfc6455/ws/examples/demo
 
 replace github.com/rfc6455/ws => ../../..
+
+replace github.com/rfc6455/ws/autobahn/browsers => ../../../autobahn/browsers

@@ -2,19 +2,14 @@ package e2e
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 )
-
-// helpers are the functions that the tests call in the page.
-//
-//go:embed testdata/socket.js
-var helpers string
 
 // page is a tab of the browser that shows the demo.
 type page struct {
@@ -43,7 +38,7 @@ func open(t *testing.T, s *server) *page {
 	t.Cleanup(func() { cancel(); <-done })
 	p := &page{ctx, s}
 	p.do(t, chromedp.Navigate(s.url+"/"))
-	p.do(t, chromedp.Evaluate[chromedp.Void](helpers))
+	p.do(t, chromedp.Evaluate[chromedp.Void](pagetest.Socket))
 	return p
 }
 

@@ -6,39 +6,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 )
-
-// event is one event of a WebSocket as the page saw it.
-type event struct {
-	Type       string `json:"type"`
-	ReadyState int    `json:"readyState"`
-	Text       string `json:"text"`
-	Code       int    `json:"code"`
-	Reason     string `json:"reason"`
-	WasClean   bool   `json:"wasClean"`
-}
-
-func closeEvent(code int, reason string, clean bool) event {
-	return event{Type: "close", ReadyState: 3, Code: code, Reason: reason, WasClean: clean}
-}
-
-// The two ends of a connection that did not close cleanly.
-var (
-	errorEvent = event{Type: "error", ReadyState: 3}
-	cutEvent   = closeEvent(1006, "", false)
-)
-
-// wantEvents compares all of a socket's events.
-func wantEvents(t *testing.T, got []event, want ...event) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("the page saw\n\t%+v\nwant\n\t%+v", got, want)
-	}
-}
 
 func TestEventsInOrder(t *testing.T) {
 	overBoth(t, func(t *testing.T, p *page) {
-		got := await[[]event](t, p, `async () => {
+		got := await[[]pagetest.Event](t, p, `async () => {
 			const r = record("/echo");
 			await r.until("open");
 			r.ws.send("one");
@@ -49,35 +23,35 @@ func TestEventsInOrder(t *testing.T) {
 			await r.until("close");
 			return r.events;
 		}`)
-		wantEvents(t, got,
-			event{Type: "open", ReadyState: 1},
-			event{Type: "message", ReadyState: 1, Text: "one"},
-			event{Type: "message", ReadyState: 1, Text: "two"},
-			closeEvent(4002, "", true))
+		pagetest.WantEvents(t, got,
+			pagetest.Open,
+			pagetest.Message("one"),
+			pagetest.Message("two"),
+			pagetest.Close(4002, "", true))
 	})
 }
 
 func TestRefusedHandshake(t *testing.T) {
 	overBoth(t, func(t *testing.T, p *page) {
-		got := await[[]event](t, p, `async () => {
+		got := await[[]pagetest.Event](t, p, `async () => {
 			const r = record("/refuse");
 			await r.until("close");
 			return r.events;
 		}`)
-		wantEvents(t, got, errorEvent, cutEvent)
+		pagetest.WantEvents(t, got, pagetest.Error, pagetest.Cut)
 	})
 }
 
 func TestServerDies(t *testing.T) {
 	overBoth(t, func(t *testing.T, p *page) {
-		got := await[[]event](t, p, `async () => {
+		got := await[[]pagetest.Event](t, p, `async () => {
 			const r = record("/die");
 			await r.until("open");
 			r.ws.send("x");
 			await r.until("close");
 			return r.events;
 		}`)
-		wantEvents(t, withError(got), event{Type: "open", ReadyState: 1}, errorEvent, cutEvent)
+		pagetest.WantEvents(t, withError(got), pagetest.Open, pagetest.Error, pagetest.Cut)
 	})
 	t.Run("killed", func(t *testing.T) {
 		p := open(t, start(t))
@@ -87,17 +61,17 @@ func TestServerDies(t *testing.T) {
 			return true;
 		}`)
 		p.server.stop(t, syscall.SIGKILL) // its exit status is that of the signal
-		got := await[[]event](t, p, `async () => (await victim.until("close"), victim.events)`)
-		wantEvents(t, withError(got), event{Type: "open", ReadyState: 1}, errorEvent, cutEvent)
+		got := await[[]pagetest.Event](t, p, `async () => (await victim.until("close"), victim.events)`)
+		pagetest.WantEvents(t, withError(got), pagetest.Open, pagetest.Error, pagetest.Cut)
 	})
 }
 
 // withError adds the error event before close where the browser left it out.
 // A connection that is lost has failed (RFC 6455 section 7.2.1), for which the
 // WebSockets standard has an error event; Chromium fires close alone.
-func withError(got []event) []event {
+func withError(got []pagetest.Event) []pagetest.Event {
 	if i := len(got) - 1; i > 0 && got[i].Type == "close" && got[i-1].Type != "error" {
-		return slices.Insert(got, i, errorEvent)
+		return slices.Insert(got, i, pagetest.Error)
 	}
 	return got
 }
@@ -112,8 +86,8 @@ func TestServerShutsDown(t *testing.T) {
 		if err := p.server.stop(t, syscall.SIGTERM); err != nil {
 			t.Errorf("the demo ended with %v", err)
 		}
-		for _, got := range await[[]event](t, p, `() => Promise.all(guests.map(async (r) => (await r.until("close"), r.events.at(-1))))`) {
-			wantEvents(t, []event{got}, closeEvent(1001, "the server is shutting down", true))
+		for _, got := range await[[]pagetest.Event](t, p, `() => Promise.all(guests.map(async (r) => (await r.until("close"), r.events.at(-1))))`) {
+			pagetest.WantEvents(t, []pagetest.Event{got}, pagetest.Close(1001, "the server is shutting down", true))
 		}
 	})
 }
@@ -221,7 +195,6 @@ func TestBufferedAmountFallsToZero(t *testing.T) {
 // event has no reason; that the server got it shows in the room, which hears
 // with what a member left.
 func TestClientCloses(t *testing.T) {
-	long := strings.Repeat("é", 61) + "!" // 123 bytes, the most that a Close frame holds
 	tests := []struct {
 		args   []any
 		code   int
@@ -231,12 +204,12 @@ func TestClientCloses(t *testing.T) {
 		{[]any{1000}, 1000, ""},
 		{[]any{1000, "bye"}, 1000, "bye"},
 		{[]any{3000, "library"}, 3000, "library"},
-		{[]any{4999, long}, 4999, long},
+		{[]any{4999, pagetest.LongReason}, 4999, pagetest.LongReason},
 	}
 	type outcome struct {
-		Closing int      // readyState after close()
-		Event   event    // what the page saw
-		Left    struct { // what the server saw, as the room's other member hears it
+		Closing int            // readyState after close()
+		Event   pagetest.Event // what the page saw
+		Left    struct {       // what the server saw, as the room's other member hears it
 			Code int
 			Text string
 		}
@@ -258,7 +231,7 @@ func TestClientCloses(t *testing.T) {
 					await witness.until("close");
 					return { closing, event: r.events.at(-1), left };
 				}`, tt.args)
-				wantEvents(t, []event{got.Event}, closeEvent(tt.code, "", true))
+				pagetest.WantEvents(t, []pagetest.Event{got.Event}, pagetest.Close(tt.code, "", true))
 				if got.Closing != 2 || got.Left.Code != tt.code || got.Left.Text != tt.reason {
 					t.Errorf("readyState was %d, the server saw %+v; want 2 and %d %q", got.Closing, got.Left, tt.code, tt.reason)
 				}
@@ -268,27 +241,26 @@ func TestClientCloses(t *testing.T) {
 }
 
 func TestServerCloses(t *testing.T) {
-	long := strings.Repeat("é", 61) + "!"
-	tests := []event{
-		closeEvent(1000, "", true),
-		closeEvent(1001, "going", true),
-		closeEvent(1011, "sorry", true),
-		closeEvent(3000, "library", true),
-		closeEvent(4001, "bye", true),
-		closeEvent(4999, long, true),
+	tests := []pagetest.Event{
+		pagetest.Close(1000, "", true),
+		pagetest.Close(1001, "going", true),
+		pagetest.Close(1011, "sorry", true),
+		pagetest.Close(3000, "library", true),
+		pagetest.Close(4001, "bye", true),
+		pagetest.Close(4999, pagetest.LongReason, true),
 	}
 	overBoth(t, func(t *testing.T, p *page) {
 		for _, want := range tests {
 			t.Run(fmt.Sprint("by query/", want.Code), func(t *testing.T) {
-				got := await[[]event](t, p, `async (code, reason) => {
+				got := await[[]pagetest.Event](t, p, `async (code, reason) => {
 					const r = record("/echo?" + new URLSearchParams({ close: code, reason }));
 					await r.until("close");
 					return r.events;
 				}`, want.Code, want.Reason)
-				wantEvents(t, got, event{Type: "open", ReadyState: 1}, want)
+				pagetest.WantEvents(t, got, pagetest.Open, want)
 			})
 			t.Run(fmt.Sprint("by command/", want.Code), func(t *testing.T) {
-				got := await[[]event](t, p, `async (code, reason) => {
+				got := await[[]pagetest.Event](t, p, `async (code, reason) => {
 					const r = record("/echo");
 					await r.until("open");
 					r.ws.send("before");
@@ -296,7 +268,7 @@ func TestServerCloses(t *testing.T) {
 					await r.until("close");
 					return r.events;
 				}`, want.Code, want.Reason)
-				wantEvents(t, got, event{Type: "open", ReadyState: 1}, event{Type: "message", ReadyState: 1, Text: "before"}, want)
+				pagetest.WantEvents(t, got, pagetest.Open, pagetest.Message("before"), want)
 			})
 		}
 	})
