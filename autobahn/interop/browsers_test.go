@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,13 +27,13 @@ type browser struct {
 var chromium = browser{
 	environment: "CHROMIUM",
 	names:       []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"},
-	needs:       "Chromium (Debian: apt-get install chromium), or CHROMIUM as the path of a Chromium or Chrome",
+	needs:       "Chromium (Debian: apt-get install chromium libnss3-tools), or CHROMIUM as the path of a Chromium or Chrome",
 	arguments: func(profile string) ([]string, error) {
 		return []string{
 			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 			"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server",
-			"--ignore-certificate-errors", "--user-data-dir=" + profile,
-		}, nil
+			"--user-data-dir=" + profile,
+		}, trust(filepath.Join(profile, ".pki", "nssdb"))
 	},
 }
 
@@ -44,10 +45,17 @@ var firefox = browser{
 		if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preferences), 0o600); err != nil {
 			return nil, err
 		}
-		err := run("certutil (Debian: apt-get install libnss3-tools)",
-			"certutil", "-A", "-d", "sql:"+profile, "-n", "interop", "-t", "C,,", "-i", built.authority)
-		return []string{"--headless", "--no-remote", "--profile", profile}, err
+		return []string{"--headless", "--no-remote", "--profile", profile}, trust(profile)
 	},
+}
+
+// trust has a browser trust the tests' authority, by a new database of NSS.
+func trust(dir string) error {
+	needs := "certutil (Debian: apt-get install libnss3-tools)"
+	return errors.Join(
+		os.MkdirAll(dir, 0o700),
+		run(needs, "certutil", "-N", "-d", "sql:"+dir, "--empty-password"),
+		run(needs, "certutil", "-A", "-d", "sql:"+dir, "-n", "interop", "-t", "C,,", "-i", built.authority))
 }
 
 // preferences keep Firefox from calling anybody but this machine: what is not on

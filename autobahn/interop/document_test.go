@@ -17,10 +17,10 @@ How it is done: [autobahn/interop](../autobahn/interop/README.md).
 - *text*, *binary*: messages of every length class, sent without waiting for their echoes. *16 MiB*: one of each.
 - *fragments*: messages in several frames; *pings between*: with pings among them. From the peer, the frames are counted.
 - *ping*: answered by the other side. *close*: with a code and a reason that the other side was told.
-- *TLS*: wss, with a certificate that was verified (Chromium: not verified).
-- *permessage-deflate*: all of the above once more with it (but for 16 MiB with Node's own WebSocket, pings between
-  fragments with wsproto, empty messages and its own pings with libwebsockets), and messages with all the parameters that are listed: the
-  bits of each side's window, and whether it kept it between messages (context takeover).
+- *TLS*: wss, with a certificate that was verified.
+- *permessage-deflate*: messages with all the parameters that are listed (the bits of each side's window, and whether
+  it kept it between messages), and all of the above once more with it, but for 16 MiB with Node's own WebSocket,
+  pings between fragments with wsproto, and empty messages and its own pings with libwebsockets.
 - –: the peer has no call for it, or it was not tried. libcurl was met without compression.
 
 `

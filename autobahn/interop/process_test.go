@@ -14,7 +14,7 @@ import (
 
 // patience bounds each wait. Nothing here takes more than a few seconds on an
 // idle machine; the rest is for busy ones.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // process is a peer's program that runs: lines to it, lines from it.
 type process struct {

@@ -24,14 +24,15 @@ type proxy struct {
 	// config is its configuration: for a listener on a port, in front of another
 	// port on this machine, with a directory for its files.
 	config func(port, backend, dir string) string
-	// connect says that it is a proxy for clients, by CONNECT, which needs no
-	// backend.
+	// connect says that it is a proxy for clients, by CONNECT. It needs no
+	// backend; the server is behind another proxy if there is one.
 	connect bool
+	behind  *proxy
 }
 
 // The reverse proxies end TLS; the server behind them speaks without it.
 var (
-	nginx = &proxy{name: "nginx with TLS", program: "nginx", arguments: []string{"-e", "stderr", "-c"}, config: func(port, backend, dir string) string {
+	nginx = &proxy{name: "nginx (TLS)", program: "nginx", arguments: []string{"-e", "stderr", "-c"}, config: func(port, backend, dir string) string {
 		var temp strings.Builder
 		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 			fmt.Fprintf(&temp, "  %s_temp_path %s;\n", kind, dir)
@@ -59,7 +60,7 @@ http {
 }
 `
 	}}
-	haproxy = &proxy{name: "HAProxy with TLS", program: "haproxy", arguments: []string{"-db", "-f"}, config: func(port, backend, _ string) string {
+	haproxy = &proxy{name: "HAProxy (TLS)", program: "haproxy", arguments: []string{"-db", "-f"}, config: func(port, backend, _ string) string {
 		return `
 defaults
   mode http
@@ -74,7 +75,7 @@ backend ours
   server ours 127.0.0.1:` + backend + `
 `
 	}}
-	tinyproxy = &proxy{name: "tinyproxy, by CONNECT", program: "tinyproxy", arguments: []string{"-d", "-c"}, connect: true, config: func(port, _, _ string) string {
+	tinyproxy = &proxy{name: "tinyproxy (CONNECT)", program: "tinyproxy", arguments: []string{"-d", "-c"}, connect: true, config: func(port, _, _ string) string {
 		return `
 Port ` + port + `
 Listen 127.0.0.1
@@ -86,6 +87,12 @@ LogLevel Warning
 	}}
 )
 
+// tinyproxyTLS has wss go through tinyproxy.
+var tinyproxyTLS = &proxy{
+	name: tinyproxy.name + " and " + nginx.name, program: tinyproxy.program, arguments: tinyproxy.arguments, config: tinyproxy.config,
+	connect: true, behind: nginx,
+}
+
 // TestProxies: everything with a peer through proxies, in both roles.
 func TestProxies(t *testing.T) {
 	far := peerNamed("Node ws")
@@ -94,12 +101,15 @@ func TestProxies(t *testing.T) {
 			t.Run(p.name+"/"+string(r), func(t *testing.T) { throughProxy(t, &subject{peer: far, role: r, via: p}) })
 		}
 	}
-	t.Run(tinyproxy.name, func(t *testing.T) { throughProxy(t, &subject{peer: far, role: asServer, via: tinyproxy}) })
+	for _, p := range []*proxy{tinyproxy, tinyproxyTLS} {
+		t.Run(p.name, func(t *testing.T) { throughProxy(t, &subject{peer: far, role: asServer, via: p}) })
+	}
 }
 
 func throughProxy(t *testing.T, s *subject) {
-	s.run(t, "plain", setting{secure: !s.via.connect}, (*subject).everything)
-	s.run(t, "deflate", setting{secure: !s.via.connect, words: []string{"deflate"}, ours: widest}, (*subject).everything)
+	secure := s.via.tls() != nil
+	s.run(t, "plain", setting{secure: secure}, (*subject).everything)
+	s.run(t, "deflate", setting{secure: secure, words: []string{"deflate"}, ours: widest}, (*subject).everything)
 }
 
 func peerNamed(name string) *peer {
@@ -184,17 +194,26 @@ func accepts(ctx context.Context, port string) error {
 	}
 }
 
-// front puts the proxy, where there is one, before a server's URL, for the side
-// that connects. A proxy by CONNECT leaves the URL and is the Dialer's.
+// tls returns the proxy that is the TLS server for the client, if there is one.
+func (p *proxy) tls() *proxy {
+	if p != nil && p.connect {
+		return p.behind
+	}
+	return p
+}
+
+// front puts the reverse proxy, where there is one, before a server's URL, for
+// the side that connects. A proxy by CONNECT leaves the URL and is the Dialer's.
 func (s *subject) front(ctx context.Context, t *testing.T, target string) (string, error) {
-	if s.via == nil || s.via.connect {
+	p := s.via.tls()
+	if p == nil {
 		return target, nil
 	}
 	u, err := url.Parse(target)
 	if err != nil {
 		return "", err
 	}
-	port, err := s.via.listen(ctx, t, u.Port())
+	port, err := p.listen(ctx, t, u.Port())
 	return "wss://127.0.0.1:" + port + u.Path, err
 }
 
