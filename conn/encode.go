@@ -45,20 +45,22 @@ func (c *Conn) appendMessage(dst []byte, t MessageType, p []byte, prepared *Prep
 	if prepared != nil || !c.plain() {
 		return c.appendOther(dst, t, p, prepared)
 	}
-	return c.appendPlain(dst, t, p)
+	return c.appendPlain(c.room(dst, frame.MaxHeaderSize+len(p)), t, p)
 }
 
 // plain reports whether a message that was not prepared is one plain frame,
 // whose sending nobody observes.
 func (c *Conn) plain() bool { return c.z == nil && c.cfg.Trace == nil }
 
-// appendPlain appends a message where plain says so. Call with c.mu held.
+// appendPlain appends a message where plain says so. dst has room for it: who
+// calls this sees to that first, since what takes a buffer of the pool needs
+// stack of its own. Call with c.mu held.
 func (c *Conn) appendPlain(dst []byte, t MessageType, p []byte) []byte {
 	key := uint32(0)
 	if c.role == frame.Client {
 		key = maskingKey()
 	}
-	dst, err := c.wr.enc.AppendMessage(c.room(dst, frame.MaxHeaderSize+len(p)), opcode(t), key, p)
+	dst, err := c.wr.enc.AppendMessage(dst, opcode(t), key, p)
 	c.mustEncode(err)
 	return dst
 }

@@ -95,7 +95,15 @@ func (c *Conn) put(t MessageType, p []byte, prepared *Prepared, h haste) {
 	if w.ahead() || c.keepsPlain() {
 		c.pushMessage(t, p, prepared)
 	} else {
-		w.out = c.appendMessage(w.out, t, p, prepared)
+		if w.out == nil && prepared == nil {
+			w.out = getBuffer(frame.MaxHeaderSize + len(p)) // here, where there is stack for it
+		}
+		if prepared == nil && c.plain() {
+			w.out = c.room(w.out, frame.MaxHeaderSize+len(p))
+			w.out = c.appendPlain(w.out, t, p)
+		} else {
+			w.out = c.appendMessage(w.out, t, p, prepared)
+		}
 		if h == atOnce {
 			w.urgent = true
 			c.flushSoon()

@@ -17,14 +17,50 @@ const directMin = 4 << 10
 // more gets more bytes: into the message itself where much of a frame is to
 // come, which may complete it, else into the read buffer.
 func (c *Conn) more(ctx context.Context) (progress, error) {
-	if !c.rd.direct() {
-		return moreBytes, c.fill(ctx)
+	n, err := c.read(ctx, c.target())
+	return c.took(n, err)
+}
+
+// target is where more bytes are to be read to: into the message, into the read
+// buffer, or nil for read to decide when there are some.
+func (c *Conn) target() []byte {
+	if c.rd.direct() {
+		return c.rd.space()
 	}
-	n, err := c.read(ctx, c.rd.space())
+	return c.bufferTarget()
+}
+
+// bufferTarget is target for what is not read into the message.
+func (c *Conn) bufferTarget() []byte {
+	r := &c.rd
+	r.drop()
+	if c.raw == nil && !r.dec.Between() {
+		// The rest of a frame is on its way: a buffer will not wait for long.
+		r.buf = getReadBuffer()
+	}
+	return r.buf
+}
+
+// took follows a read to target, with its results.
+func (c *Conn) took(n int, err error) (progress, error) {
 	if err != nil {
 		return moreBytes, err
 	}
-	return c.tookDirect(n)
+	if c.rd.direct() {
+		return c.tookDirect(n)
+	}
+	c.tookBuffer(n)
+	return moreBytes, nil
+}
+
+// tookBuffer follows a read of n bytes to bufferTarget.
+func (c *Conn) tookBuffer(n int) {
+	r := &c.rd
+	if r.buf == nil && n > 0 {
+		r.buf = getReadBuffer()
+		copy(r.buf, r.first[:n])
+	}
+	r.end = n
 }
 
 // direct reports whether the next bytes are to be read into the message. The
@@ -87,58 +123,57 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 // fill waits for bytes and reads them into the read buffer, which is taken
 // from the pool only when there are some.
 func (c *Conn) fill(ctx context.Context) error {
-	r := &c.rd
-	r.drop()
-	if c.raw == nil && !r.dec.Between() {
-		// The rest of a frame is on its way: a buffer will not wait for long.
-		r.buf = getReadBuffer()
-		n, err := c.read(ctx, r.buf)
-		r.end = n
-		return err
-	}
-	n, err := c.read(ctx, nil)
-	if err == nil && c.raw == nil {
-		r.buf = getReadBuffer()
-		r.end = copy(r.buf, r.first[:n])
+	n, err := c.read(ctx, c.bufferTarget())
+	if err == nil {
+		c.tookBuffer(n)
 	}
 	return err
 }
 
 // read waits for bytes under ctx and reads once into p. With p nil a raw
 // transport puts them into the read buffer, and another one the first few into
-// rd.first.
+// rd.first. What comes before the waiting and after it is done in functions of
+// their own, so that there is little on the stack meanwhile.
 func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
-	c.flushRead()
-	d := readDeadline{c}
-	if err := c.rd.watch.arm(ctx, d); err != nil {
+	if err := c.beginWait(ctx); err != nil {
 		return 0, err
 	}
-	c.keep.wait()
 	switch {
 	case c.raw != nil:
-		var buf []byte
-		buf, n, err = rawRead(c.raw, p)
-		if p == nil {
-			c.rd.buf, c.rd.end = buf, n
-		}
+		n, err = c.readRaw(p)
 	case p != nil:
 		n, err = readStream(ctx, c.stream, p)
 	default:
 		n, err = readStream(ctx, c.stream, c.rd.first[:])
 	}
+	return n, c.endWait(ctx, n, err)
+}
+
+// beginWait makes ready for a wait for the peer.
+func (c *Conn) beginWait(ctx context.Context) error {
+	c.flushRead()
+	if err := c.rd.watch.arm(ctx, readDeadline{c}); err != nil {
+		return err
+	}
+	c.keep.wait()
+	return nil
+}
+
+// endWait follows a wait that n bytes or err have ended.
+func (c *Conn) endWait(ctx context.Context, n int, err error) error {
 	c.keep.waited()
 	interrupted := c.rd.watch.interrupted()
 	if ctx.Done() != nil {
-		c.rd.watch.disarm(d)
+		c.rd.watch.disarm(readDeadline{c})
 	}
-	if n > 0 {
+	switch {
+	case n > 0:
 		c.arrived()
-		return n, nil
+		return nil
+	case interrupted:
+		return contextError(ctx)
 	}
-	if interrupted {
-		return 0, contextError(ctx)
-	}
-	return 0, c.readFailed(err)
+	return c.readFailed(err)
 }
 
 // arrived lets keepalive know of bytes of the peer. Those of a message that is

@@ -252,7 +252,9 @@ func (c *Conn) nextMessage(ctx context.Context) error {
 	for {
 		p, err := c.advance()
 		if err == nil && p == moreBytes {
-			p, err = c.more(ctx)
+			var n int
+			n, err = c.read(ctx, c.target()) // as more does, without a frame of its own on the stack
+			p, err = c.took(n, err)
 		}
 		if err != nil {
 			return err

@@ -55,21 +55,36 @@ func (c *Conn) serve(ctx context.Context, ev *Events, req *handshake.Request) er
 	return s.finish(s.run(ctx))
 }
 
-// handle is serve for a connection that nobody waits for, on goroutines of its
-// own. One whose callbacks have made its stack grow keeps it, so that the
-// waiting goes on in a fresh one when the connection has been idle.
+// handle starts serve for a connection that nobody waits for, on goroutines of
+// its own. A goroutine whose callbacks have made its stack grow keeps it, so that
+// the waiting begins in a fresh one after Open, and goes on in another when the
+// connection has been idle.
 func (c *Conn) handle(ev *Events, req *handshake.Request) {
 	s, err := c.newServer(context.Background(), ev)
 	if err != nil {
 		return // closed in the meantime
 	}
 	s.moves = true
-	s.open(req)
-	s.handleOn()
+	if ev.Open == nil {
+		go s.handleOn()
+	} else {
+		go s.openFirst(req)
+	}
 }
 
+func (s *server) openFirst(req *handshake.Request) {
+	s.open(req)
+	go s.handleOn()
+}
+
+// handleOn is the goroutine of a handled connection: run, without a frame of its
+// own below it.
 func (s *server) handleOn() {
-	err := s.run(context.Background())
+	ctx := context.Background()
+	err := s.begin(ctx)
+	for err == errEnter {
+		err = s.leave(ctx, s.c.raw.Read(s.fn))
+	}
 	if err == errIdle {
 		go s.handleOn()
 		return
@@ -129,7 +144,7 @@ type server struct {
 	c     *Conn
 	ev    *Events
 	ended error                 // why run ends
-	fn    func(fd uintptr) bool // ready
+	fn    func(fd uintptr) bool // runs inside RawConn.Read
 	busy  atomic.Pointer[pace]  // while the connection is busy: see putsOff
 
 	moves  bool   // run may return errIdle

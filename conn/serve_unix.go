@@ -19,7 +19,7 @@ import (
 func (s *server) enter(ctx context.Context) error {
 	c := s.c
 	if s.fn == nil {
-		s.fn = s.ready
+		s.fn = s.newReady()
 	}
 	c.mu.Lock()
 	ended := c.cl.ended
@@ -29,6 +29,7 @@ func (s *server) enter(ctx context.Context) error {
 	if ended {
 		return s.over(ctx, nil)
 	}
+	s.watchIdle()
 	c.keep.wait()
 	return errEnter
 }
@@ -48,10 +49,12 @@ func (s *server) leave(ctx context.Context, err error) error {
 		closeHard(c.stream)
 		c.ended()
 	}
-	if s.ended != nil || c.rd.watch.interrupted() || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return s.over(ctx, err)
-	}
 	switch {
+	case owed || s.ended != nil || c.rd.watch.interrupted():
+		return s.over(ctx, err)
+	case err == nil: // fn has come out for enter to set the deadline
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return s.over(ctx, err)
 	case poked:
 		s.timed = false
 		_ = c.stream.SetReadDeadline(time.Time{})
@@ -87,56 +90,64 @@ func (s *server) over(ctx context.Context, err error) error {
 // goroutine, up to twice that.
 const moveAfter = 2 * time.Second
 
-// watchIdle sets the read deadline, unless it is set: once for all the messages
-// until it passes, so that it costs nothing for each of them.
+// unwatched reports whether the read deadline has to be set, which tells whether
+// the connection is idle: once for all the messages until it passes, so that it
+// costs nothing for each of them.
+func (s *server) unwatched() bool { return s.moves && s.active && !s.timed }
+
+// watchIdle sets it, where it has to be.
 func (s *server) watchIdle() {
-	if s.moves && s.active && !s.timed {
+	if s.unwatched() {
 		s.timed, s.active = true, false
 		_ = s.c.stream.SetReadDeadline(time.Now().Add(moveAfter))
 	}
 }
 
 // sleeps reports, when the deadline has passed, whether the connection was idle
-// since it was set, and else sets it again.
+// since it was set.
 func (s *server) sleeps() bool {
 	s.timed = false
 	if s.active {
-		s.watchIdle()
 		return false
 	}
 	_ = s.c.stream.SetReadDeadline(time.Time{})
 	return true
 }
 
-// ready is the function inside RawConn.Read: it returns false to wait for
-// readability, and true when Serve is over or interrupted.
-func (s *server) ready(fd uintptr) bool {
-	c := s.c
-	c.keep.waited()
-	for {
-		got, dry, err := s.readOnce(fd)
-		if err == errWouldBlock {
-			break
+// newReady returns the function inside RawConn.Read: it returns false to wait for
+// readability, and true when Serve is over or interrupted, or has to enter again.
+// A method value would be one more frame on the stack.
+func (s *server) newReady() func(fd uintptr) bool {
+	return func(fd uintptr) bool {
+		c := s.c
+		c.keep.waited()
+		for {
+			got, dry, err := s.readOnce(fd)
+			if err == errWouldBlock {
+				break
+			}
+			if err == nil {
+				err = s.deliver(got)
+			}
+			if err != nil {
+				s.ended = err
+				return true
+			}
+			if c.rd.watch.interrupted() {
+				return true
+			}
+			if dry && s.putsOff() {
+				break
+			}
 		}
-		if err == nil {
-			err = s.deliver(got)
+		c.rd.drop()
+		c.flushFD(fd)
+		if s.unwatched() {
+			return true // for enter to set the deadline: that takes more stack than there is here
 		}
-		if err != nil {
-			s.ended = err
-			return true
-		}
-		if c.rd.watch.interrupted() {
-			return true
-		}
-		if dry && s.putsOff() {
-			break
-		}
+		c.keep.wait()
+		return false
 	}
-	c.rd.drop()
-	c.flushFD(fd)
-	s.watchIdle()
-	c.keep.wait()
-	return false
 }
 
 // readOnce reads once, into the read buffer or into a large message, which that

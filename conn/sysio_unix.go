@@ -4,8 +4,9 @@ package conn
 
 import "syscall"
 
-// sysRead is read(2) of a socket that does not block. p is not empty.
-func sysRead(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
+// briefSize: no call is too brief for package syscall's.
+const briefSize = -1
 
-// sysWrite is write(2) to a socket that does not block. p is not empty.
-func sysWrite(fd uintptr, p []byte) (int, error) { return syscall.Write(int(fd), p) }
+func briefRead(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
+
+func briefWrite(fd uintptr, p []byte) (int, error) { return syscall.Write(int(fd), p) }

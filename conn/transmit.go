@@ -30,15 +30,10 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 	}
 	n, err := rawTry(c.raw, p) // one system call, as a rule
 	if err == nil && n < len(p) {
-		return c.transmitRest(ctx, p, n)
+		m, err := c.transmitWait(ctx, p[n:], nil)
+		return n + m, err
 	}
 	return n, err
-}
-
-// transmitRest writes the rest of p, of which n bytes are out.
-func (c *Conn) transmitRest(ctx context.Context, p []byte, n int) (int, error) {
-	m, err := c.transmitWait(ctx, p[n:], nil)
-	return n + m, err
 }
 
 // transmitWait writes p and vec to a socket, waiting for room up to

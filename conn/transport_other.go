@@ -12,9 +12,7 @@ import (
 
 func newRawConn(io.ReadWriteCloser) syscall.RawConn { return nil }
 
-func rawRead(syscall.RawConn, []byte) (buf []byte, n int, err error) {
-	panic("unreachable: there is no RawConn")
-}
+func (c *Conn) readRaw([]byte) (int, error) { panic("unreachable: there is no RawConn") }
 
 func rawTry(syscall.RawConn, []byte) (int, error) { panic("unreachable: there is no RawConn") }
 

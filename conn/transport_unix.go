@@ -50,24 +50,27 @@ var (
 	rawWrites = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.write; return op }}
 )
 
-// do runs the operation and gives it back to its pool.
-func (op *rawOp) do(call func(func(fd uintptr) bool) error, pool *sync.Pool) (buf []byte, n int, err error) {
-	err = call(op.fn)
-	buf, n = op.buf, op.n
+// end gives the operation back to its pool.
+func (op *rawOp) end(pool *sync.Pool) {
+	op.buf, op.n, op.err = nil, 0, nil
+	pool.Put(op)
+}
+
+// readRaw waits for bytes and reads once. With p nil the bytes are in the read
+// buffer, which is taken when there are some.
+func (c *Conn) readRaw(p []byte) (n int, err error) {
+	op := rawReads.Get().(*rawOp)
+	op.buf = p
+	err = c.raw.Read(op.fn)
 	if err == nil {
 		err = op.err
 	}
-	op.buf, op.n, op.err = nil, 0, nil
-	pool.Put(op)
-	return buf, n, err
-}
-
-// rawRead waits for bytes and reads once. With dst nil the bytes are in a
-// pooled buffer, which is returned; no buffer is held during the wait.
-func rawRead(rc syscall.RawConn, dst []byte) (buf []byte, n int, err error) {
-	op := rawReads.Get().(*rawOp)
-	op.buf = dst
-	return op.do(rc.Read, &rawReads)
+	if p == nil {
+		c.rd.buf = op.buf
+	}
+	n = op.n
+	op.end(&rawReads)
+	return n, err
 }
 
 // read is the function inside RawConn.Read: false waits for readability.
@@ -90,13 +93,29 @@ func (op *rawOp) read(fd uintptr) bool {
 func rawTry(rc syscall.RawConn, p []byte) (n int, err error) {
 	op := rawWrites.Get().(*rawOp)
 	op.buf = p
-	_, n, err = op.do(rc.Write, &rawWrites)
+	err = rc.Write(op.fn)
+	if err == nil {
+		err = op.err
+	}
+	n = op.n
+	op.end(&rawWrites)
 	return n, err
 }
 
-// write is the function inside RawConn.Write; it never waits.
+// write is the function inside RawConn.Write; it never waits. A small message
+// that the socket takes as a whole needs no more stack than this has.
 func (op *rawOp) write(fd uintptr) bool {
-	op.n, op.err = writeFD(fd, op.buf)
+	if len(op.buf) <= briefSize {
+		if n, err := briefWrite(fd, op.buf); err == nil && n == len(op.buf) {
+			op.n = n
+			return true
+		} else if err == nil {
+			op.n = n
+		}
+	}
+	n, err := writeFD(fd, op.buf[op.n:])
+	op.n += n
+	op.err = err
 	return true
 }
 
@@ -132,37 +151,50 @@ func shutdown(s stream) {
 var errWouldBlock error = syscall.EAGAIN
 
 // readFD reads once. It returns errWouldBlock, io.EOF, or a *net.OpError.
-func readFD(fd uintptr, p []byte) (int, error) {
+func readFD(fd uintptr, p []byte) (n int, err error) {
 	for {
-		n, err := sysRead(fd, p)
+		if len(p) <= briefSize {
+			n, err = briefRead(fd, p)
+		} else {
+			n, err = syscall.Read(int(fd), p)
+		}
 		switch {
 		case err == nil && n > 0:
 			return n, nil
 		case err == nil:
 			return 0, io.EOF
-		case err == syscall.EINTR:
-			continue
 		case err == syscall.EAGAIN:
 			return 0, errWouldBlock
+		case err != syscall.EINTR:
+			return 0, opError("read", err)
 		}
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
 	}
 }
 
 // writeFD writes until p is out or the socket is full.
 func writeFD(fd uintptr, p []byte) (n int, err error) {
 	for n < len(p) {
-		m, err := sysWrite(fd, p[n:])
+		m := 0
+		if rest := p[n:]; len(rest) <= briefSize {
+			m, err = briefWrite(fd, rest)
+		} else {
+			m, err = syscall.Write(int(fd), rest)
+		}
 		if m > 0 {
 			n += m
 		}
 		switch err {
 		case nil, syscall.EINTR:
-			continue
 		case syscall.EAGAIN:
 			return n, nil
+		default:
+			return n, opError("write", err)
 		}
-		return n, &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", err)}
 	}
 	return n, nil
+}
+
+// opError is the error of a system call as package net's.
+func opError(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)}
 }

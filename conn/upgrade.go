@@ -92,7 +92,7 @@ func (u *Upgrader) Handler(ev *Events) http.Handler {
 		case overStream(r):
 			c.serveStream(ev, req)
 		default:
-			go c.handle(ev, req)
+			c.handle(ev, req)
 		}
 	})
 }

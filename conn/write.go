@@ -32,16 +32,24 @@ func (closingError) Is(target error) bool { return target == net.ErrClosed }
 // (RFC 6455 section 5.6). After the end of the connection Write returns its
 // *CloseError, and after Close an error that is net.ErrClosed.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
+	if err := checkWrite(ctx, t, p); err != nil {
+		return err
+	}
+	if len(p) > c.cfg.fragmentSize() {
+		return c.writeLong(ctx, t, p)
+	}
+	return c.writeFrame(ctx, t, p, nil)
+}
+
+// checkWrite refuses what is no message, and a context that has ended.
+func checkWrite(ctx context.Context, t MessageType, p []byte) error {
 	if err := checkMessage(t, p); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
-	if len(p) > c.cfg.fragmentSize() {
-		return c.writeLong(ctx, t, p)
-	}
-	return c.writeFrame(ctx, t, p, nil)
+	return nil
 }
 
 // checkMessage refuses what is no message.
@@ -68,25 +76,53 @@ func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared
 	}
 	c.keep.message()
 	if w.busy() || c.detached(ctx) {
-		e := c.wr.newWaiter(entryMessage)
-		e.t, e.p, e.prepared = t, p, prepared
-		w.push(e)
-		c.dispatch()
-		c.mu.Unlock()
-		return c.await(ctx, e)
+		return c.await(ctx, c.queueUp(t, p, prepared))
 	}
 	// The fast path: nobody is ahead, so the message leaves from here.
 	w.owned = true
 	c.gatherOut()
+	if w.batch.buf == nil && prepared == nil && len(p) < vecMin {
+		w.batch.buf = getBuffer(frame.MaxHeaderSize + len(p)) // here, where there is stack for it
+	}
 	own := c.addOwn(t, p, prepared)
 	c.mu.Unlock()
-	n, err := c.transmit(ctx)
-	if err == nil {
-		c.sent()
-		return nil
+	if c.raw == nil || w.batch.vec != nil {
+		return c.writeBatch(ctx, &own, 0)
 	}
+	// As in transmit, without a frame of its own on the stack.
+	n, err := rawTry(c.raw, w.batch.buf)
+	switch {
+	case err != nil:
+		return c.writeFailed(err)
+	case n < own.end:
+		return c.writeBatch(ctx, &own, n)
+	}
+	c.sent()
+	return nil
+}
+
+// writeBatch writes the batch of a caller that owns the wire, of which n bytes
+// are out.
+func (c *Conn) writeBatch(ctx context.Context, own *span, n int) error {
+	if n > 0 {
+		c.mu.Lock()
+		c.wr.batch.off = n
+		c.mu.Unlock()
+	}
+	n, err := c.transmit(ctx)
 	_, err = c.finishOwn(ctx, own, n, err)
 	return err
+}
+
+// queueUp queues a message that somebody waits for. Call with c.mu held, which it
+// releases.
+func (c *Conn) queueUp(t MessageType, p []byte, prepared *Prepared) *entry {
+	e := c.wr.newWaiter(entryMessage)
+	e.t, e.p, e.prepared = t, p, prepared
+	c.wr.push(e)
+	c.dispatch()
+	c.mu.Unlock()
+	return e
 }
 
 // sent ends the batch of an owner that has written all of it, and gives the wire
@@ -134,6 +170,7 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	b := &c.wr.batch
 	s := span{start: len(b.buf), before: c.wr.enc}
 	if len(p) < vecMin && prepared == nil && c.plain() {
+		b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p))
 		b.buf = c.appendPlain(b.buf, t, p)
 		s.end = len(b.buf)
 		return s
@@ -159,7 +196,7 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 // finishOwn ends the batch of a caller that owns the wire, of which transmit
 // has written n bytes, and gives the wire on. It reports whether the caller's
 // frame is on its way: also where ctx ended and a flusher finishes it.
-func (c *Conn) finishOwn(ctx context.Context, own span, n int, err error) (taken bool, _ error) {
+func (c *Conn) finishOwn(ctx context.Context, own *span, n int, err error) (taken bool, _ error) {
 	if err != nil && err != errInterrupted {
 		return true, c.writeFailed(err)
 	}
@@ -176,7 +213,7 @@ func (c *Conn) finishOwn(ctx context.Context, own span, n int, err error) (taken
 // leave is the end of a write whose context has ended: a frame of which
 // nothing is out is taken back, the rest of the batch is left to a flusher. It
 // reports whether the frame stays. Call with c.mu held.
-func (c *Conn) leave(own span) (stays bool) {
+func (c *Conn) leave(own *span) (stays bool) {
 	b := &c.wr.batch
 	switch {
 	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !own.fixed:
@@ -243,7 +280,7 @@ func (c *Conn) await(ctx context.Context, e *entry) error {
 		own := c.gatherOwn(e)
 		c.mu.Unlock()
 		n, err := c.transmit(ctx)
-		_, err = c.finishOwn(ctx, own, n, err)
+		_, err = c.finishOwn(ctx, &own, n, err)
 		return err
 	}
 }

@@ -254,7 +254,7 @@ func (m *MessageWriter) emit(p []byte, h frame.Header) (taken bool, err error) {
 	}
 	c.mu.Unlock()
 	n, err := c.transmit(m.ctx)
-	taken, err = c.finishOwn(m.ctx, own, n, err)
+	taken, err = c.finishOwn(m.ctx, &own, n, err)
 	m.begun = taken || own.before.InMessage()
 	return taken, err
 }
