@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"time"
@@ -85,6 +86,9 @@ func Dial(ctx context.Context, url string) (*Conn, error) {
 // up to 64 KiB of the server's own and need not be closed. The error is a
 // *handshake.Error that says which header was wrong where the server's answer
 // was none to a WebSocket handshake.
+//
+// An httptrace.ClientTrace of ctx is told of the phases: the name's resolution,
+// connecting, TLS, the request, and the first byte of the response.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
 	return d.dial(ctx, rawURL, d.dialHop)
 }
@@ -242,7 +246,11 @@ func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, host string) (net.Co
 	}
 	cfg.NextProtos = []string{"http/1.1"}
 	t := tls.Client(nc, cfg)
-	if err := t.HandshakeContext(ctx); err != nil {
+	trace := clientTrace(ctx)
+	trace.TLSHandshakeStart()
+	err := t.HandshakeContext(ctx)
+	trace.TLSHandshakeDone(t.ConnectionState(), err)
+	if err != nil {
 		_ = nc.Close()
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
@@ -253,10 +261,13 @@ func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, host string) (net.Co
 func (d *Dialer) handshake(ctx context.Context, nc net.Conn, offer *handshake.Offer, request []byte) (*Conn, *http.Response, error) {
 	stop := interruptOn(ctx, nc)
 	defer stop()
-	if _, err := nc.Write(request); err != nil {
+	trace := clientTrace(ctx)
+	_, err := nc.Write(request)
+	trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+	if err != nil {
 		return nil, nil, err
 	}
-	resp, rest, err := readResponse(nc)
+	resp, rest, err := readResponse(nc, trace.GotFirstResponseByte)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -277,6 +288,32 @@ func (d *Dialer) handshake(ctx context.Context, nc net.Conn, offer *handshake.Of
 	return newConn(nc, frame.Client, n, &d.Config), resp, nil
 }
 
+// clientTrace is the httptrace.ClientTrace of ctx, with every hook that Dial
+// calls: package net calls those of the name's resolution and of connecting.
+func clientTrace(ctx context.Context) httptrace.ClientTrace {
+	t := httptrace.ContextClientTrace(ctx)
+	if t == nil {
+		t = new(httptrace.ClientTrace)
+	}
+	hooks := httptrace.ClientTrace{
+		TLSHandshakeStart: t.TLSHandshakeStart, TLSHandshakeDone: t.TLSHandshakeDone,
+		WroteRequest: t.WroteRequest, GotFirstResponseByte: t.GotFirstResponseByte,
+	}
+	if hooks.TLSHandshakeStart == nil {
+		hooks.TLSHandshakeStart = func() {}
+	}
+	if hooks.TLSHandshakeDone == nil {
+		hooks.TLSHandshakeDone = func(tls.ConnectionState, error) {}
+	}
+	if hooks.WroteRequest == nil {
+		hooks.WroteRequest = func(httptrace.WroteRequestInfo) {}
+	}
+	if hooks.GotFirstResponseByte == nil {
+		hooks.GotFirstResponseByte = func() {}
+	}
+	return hooks
+}
+
 // interruptOn lets the end of ctx interrupt what blocks on nc, until stop is
 // called, which reports whether that came first.
 func interruptOn(ctx context.Context, nc net.Conn) (stop func() bool) {
@@ -284,8 +321,8 @@ func interruptOn(ctx context.Context, nc net.Conn) (stop func() bool) {
 }
 
 // readResponse reads a response's header section, and returns the bytes that
-// came after it.
-func readResponse(nc net.Conn) (resp *http.Response, rest []byte, err error) {
+// came after it. It calls first when the first bytes have come.
+func readResponse(nc net.Conn, first func()) (resp *http.Response, rest []byte, err error) {
 	var parser handshake.Parser
 	buf := make([]byte, 0, pumpSize)
 	for {
@@ -293,6 +330,9 @@ func readResponse(nc net.Conn) (resp *http.Response, rest []byte, err error) {
 		m, readErr := nc.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+m]
 		if m > 0 {
+			if m == len(buf) {
+				first()
+			}
 			resp, n, err := parser.Response(buf)
 			if err != nil || n > 0 {
 				return resp, buf[n:], err

@@ -67,7 +67,7 @@ func openTunnel(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) (
 	if _, err := nc.Write([]byte(request + "\r\n")); err != nil {
 		return nil, err
 	}
-	resp, rest, err := readResponse(nc)
+	resp, rest, err := readResponse(nc, func() {})
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,14 @@ package conn
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -406,4 +408,30 @@ func dialTCP(t *testing.T, addr string) net.Conn {
 	}
 	t.Cleanup(func() { _ = nc.Close() })
 	return nc
+}
+
+// TestDialPhases: an httptrace.ClientTrace sees how a dial gets on.
+func TestDialPhases(t *testing.T) {
+	srv := httptest.NewTLSServer((&Upgrader{}).Handler(&Events{}))
+	defer srv.Close()
+	var s transcript
+	ctx := httptrace.WithClientTrace(bg, &httptrace.ClientTrace{
+		ConnectStart:         func(network, _ string) { s.add("connect %s", network) },
+		ConnectDone:          func(_, _ string, err error) { s.add("connected %v", err) },
+		TLSHandshakeStart:    func() { s.add("TLS") },
+		TLSHandshakeDone:     func(state tls.ConnectionState, err error) { s.add("TLS %v %v", state.HandshakeComplete, err) },
+		WroteRequest:         func(info httptrace.WroteRequestInfo) { s.add("wrote %v", info.Err) },
+		GotFirstResponseByte: func() { s.add("response") },
+	})
+	d := &Dialer{TLSConfig: srv.Client().Transport.(*http.Transport).TLSClientConfig}
+	c, _, err := d.Dial(ctx, "wss"+strings.TrimPrefix(srv.URL, "https"))
+	check(err)
+	check(c.CloseNow())
+	want := []string{"connect tcp", "connected <nil>", "TLS", "TLS true <nil>", "wrote <nil>", "response"}
+	if got := s.take(); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	c, _, err = d.Dial(httptrace.WithClientTrace(bg, &httptrace.ClientTrace{}), "wss"+strings.TrimPrefix(srv.URL, "https"))
+	check(err)
+	check(c.CloseNow())
 }
