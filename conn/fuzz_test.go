@@ -25,9 +25,10 @@ import (
 // it has the context of the call end. What is written to it is kept.
 type feed struct {
 	in     []byte
-	r      *rand.Rand         // nil: all bytes at once
-	cancel context.CancelFunc // of the call at work, if it may end early
-	c      *Conn              // whose calls these are
+	r      *rand.Rand             // nil: all bytes at once
+	next   func() context.Context // replaces context
+	cancel context.CancelFunc     // of the call at work, if it may end early
+	c      *Conn                  // whose calls these are
 
 	mu      sync.Mutex
 	out     []byte
@@ -101,6 +102,9 @@ func (*feed) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 
 // context is the context of the next call, which may end early or not at all.
 func (s *feed) context() context.Context {
+	if s.next != nil {
+		return s.next()
+	}
 	s.cancel = nil
 	if s.r == nil || s.r.IntN(3) == 0 {
 		return bg
@@ -141,39 +145,59 @@ const fuzzLimit = 20000
 
 // readFeed reads b to the end and returns what came: the messages and the end.
 func readFeed(t *testing.T, b []byte, r *rand.Rand, kind uint8) string {
-	role := frame.Role(kind & 1)
 	s := newFeed(b, r)
-	var n Negotiated
-	if kind&2 != 0 {
-		n.Deflate = deflated(8 + int(kind>>2)%8)
-	}
-	c := New(s, role, n, Config{MaxMessageSize: fuzzLimit, MaxFragments: 200})
+	c, log := newLogged(t, s, kind)
 	s.c = c
-	var got strings.Builder
-	took := func(mt MessageType, p []byte) {
-		if len(p) > fuzzLimit || mt == Text && !frame.ValidUTF8(p) {
-			t.Errorf("%v of %d bytes", mt, len(p))
-		}
-		fmt.Fprintf(&got, "%v %d %x\n", mt, len(p), p[:min(len(p), 100)])
-	}
 	var err error
 	for !c.over(err) {
-		if err = s.readOnce(c, took); err != nil && !c.over(err) && err != context.Canceled {
+		if err = s.readOnce(c, log.took); err != nil && !c.over(err) && err != context.Canceled {
 			t.Fatalf("a call that ended with %v", err)
 		}
 	}
 	<-c.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	checkFrames(t, s.out, frame.Role(1-kind&1))
+	return log.end(err)
+}
+
+// readLog notes what a connection receives.
+type readLog struct {
+	t       *testing.T
+	deflate bool
+	text    strings.Builder
+}
+
+// newLogged is a connection for the bits of kind: 1 a client, 2 with
+// compression, and the window.
+func newLogged(t *testing.T, nc net.Conn, kind uint8) (*Conn, *readLog) {
+	var n Negotiated
+	if kind&2 != 0 {
+		n.Deflate = deflated(8 + int(kind>>2)%8)
+	}
+	c := New(nc, frame.Role(kind&1), n, Config{MaxMessageSize: fuzzLimit, MaxFragments: 200})
+	return c, &readLog{t: t, deflate: n.Deflate != nil}
+}
+
+func (l *readLog) took(mt MessageType, p []byte) {
+	if len(p) > fuzzLimit || mt == Text && !frame.ValidUTF8(p) {
+		l.t.Errorf("%v of %d bytes", mt, len(p))
+	}
+	fmt.Fprintf(&l.text, "%v %d %x\n", mt, len(p), p[:min(len(p), 100)])
+}
+
+// end notes the end, and returns the notes.
+func (l *readLog) end(err error) string {
 	var end *CloseError
 	errors.As(err, &end)
 	cause := end.Err
-	if n.Deflate != nil && (errors.Is(cause, frame.ErrInvalidUTF8) || errors.Is(cause, ErrMessageTooBig)) {
+	if l.deflate && (errors.Is(cause, frame.ErrInvalidUTF8) || errors.Is(cause, ErrMessageTooBig)) {
 		// Of a compressed text with several faults the pieces decide which is
 		// found first, as text is checked when a piece of it is inflated.
 		cause = frame.ErrInvalidDeflate
 	}
-	fmt.Fprintf(&got, "%d %q %v %v", end.Code, end.Reason, end.Remote, cause)
-	checkWritten(t, s, 1-role)
-	return got.String()
+	fmt.Fprintf(&l.text, "%d %q %v %v", end.Code, end.Reason, end.Remote, cause)
+	return l.text.String()
 }
 
 // readOnce does one call of one of the ways of reading.
@@ -224,18 +248,17 @@ func (s *feed) readPieces(ctx context.Context, c *Conn, took func(MessageType, [
 	return nil
 }
 
-// checkWritten reads what a connection wrote as its peer, role, would.
-func checkWritten(t *testing.T, s *feed, role frame.Role) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// checkFrames reads what a connection wrote as its peer, role, would: control
+// frames alone.
+func checkFrames(t *testing.T, wrote []byte, role frame.Role) {
 	d := frame.Decoder{Role: role}
-	for p := s.out; len(p) > 0; {
+	for p := wrote; len(p) > 0; {
 		ev, n, err := d.Step(p)
 		if err != nil || ev.Kind != frame.Control || ev.Opcode == frame.Ping {
 			if ev.Kind == frame.NeedData {
 				t.Fatalf("bytes after a Close frame, or half a frame: %x", p)
 			}
-			t.Fatalf("wrote %x: %v", s.out, err)
+			t.Fatalf("wrote %x: %v", wrote, err)
 		}
 		p = p[n:]
 	}
