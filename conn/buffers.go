@@ -19,7 +19,17 @@ var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }
 // still uses it, or sends what it did not write, is found out.
 var poison func([]byte)
 
-func getReadBuffer() []byte { return readBuffers.Get().(*[readBufferSize]byte)[:] }
+// lent, set by tests alone, sees what leaves the pools: together with poison it
+// tells what never comes back, and what comes back twice.
+var lent func([]byte)
+
+func getReadBuffer() []byte {
+	b := readBuffers.Get().(*[readBufferSize]byte)[:]
+	if lent != nil {
+		lent(b)
+	}
+	return b
+}
 
 // putReadBuffer takes back a buffer of getReadBuffer, whole or cut.
 func putReadBuffer(b []byte) {
@@ -51,10 +61,16 @@ func getBuffer(n int) []byte {
 	if k > maxClass {
 		return make([]byte, 0, n)
 	}
+	var b []byte
 	if p, _ := classes[k].Get().(*byte); p != nil {
-		return unsafe.Slice(p, 1<<k)[:0] // putBuffer has seen that many
+		b = unsafe.Slice(p, 1<<k)[:0] // putBuffer has seen that many
+	} else {
+		b = make([]byte, 0, 1<<k)
 	}
-	return make([]byte, 0, 1<<k)
+	if lent != nil {
+		lent(b)
+	}
+	return b
 }
 
 // putBuffer takes back what getBuffer returned, also where append moved it.

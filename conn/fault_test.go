@@ -31,7 +31,8 @@ import (
 // TestFaults runs pairs of connections over faulty transports. Whatever
 // happens, each message is delivered whole and in the order of its writer, or
 // not at all; what was taken arrives if the connection ends cleanly; both sides
-// learn of the end; and no goroutine is left (synctest sees to that).
+// learn of the end; no goroutine is left (synctest sees to that), no buffer goes
+// back to its pool twice, and none is held after a clean end.
 func TestFaults(t *testing.T) {
 	seeds := uint64(120)
 	if testing.Short() || ws.RaceEnabled {
@@ -47,8 +48,19 @@ func TestFaults(t *testing.T) {
 				n := ws.Negotiated{Deflate: z}
 				s := newParty(t, ws.New(conntest.Faulty(a, anyFaults(r)), frame.Server, n, anyConfig(r, z)), r)
 				c := newParty(t, ws.New(conntest.Faulty(b, anyFaults(r)), frame.Client, n, anyConfig(r, z)), r)
-				if converse(t, s, c) {
+				pools := ws.WatchPools()
+				ok := converse(t, s, c)
+				if ok {
 					clean++
+				}
+				synctest.Wait()
+				if twice := pools.End(); twice > 0 {
+					t.Errorf("%d buffers came back twice", twice)
+				}
+				for _, p := range []*party{s, c} {
+					if n := ws.Held(p.c); ok && n > 0 {
+						t.Errorf("a connection that ended cleanly holds %d bytes of buffers", n)
+					}
 				}
 			})
 		})

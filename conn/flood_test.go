@@ -14,17 +14,6 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// Every test of this package runs with poisoned pools: what comes from them
-// holds poison, and no message and no frame may.
-func init() {
-	poison = func(b []byte) {
-		b[0] = poisonByte
-		for n := 1; n < len(b); n *= 2 { // by copies, which the race detector does not slow down
-			copy(b[n:], b[:n])
-		}
-	}
-}
-
 const poisonByte = 0xaa
 
 // TestPoison: a mixed workload, in both directions, never shows what a buffer
