@@ -84,7 +84,7 @@ func (c *client) exchange(r *rand.Rand, nc *ws.Conn, id, n uint32) error {
 	var buf []byte
 	atOnce := r.IntN(2) == 0
 	for seq := range n {
-		if err := c.send(r, nc, id, seq); err != nil {
+		if err := c.send(r, nc, id, seq, messageSize(r)); err != nil {
 			return fmt.Errorf("message %d: %w", seq, err)
 		}
 		for got.count <= seq && (!atOnce || seq == n-1) {

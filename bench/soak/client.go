@@ -116,6 +116,16 @@ func (c *client) holdOne(r *rand.Rand) *held {
 		defer close(h.done)
 		_ = nc.Serve(bg, &ws.Events{Message: func(_ *ws.Conn, _ ws.MessageType, p []byte) { c.took(h, p) }})
 	}()
+	// What a connection holds for as long as it lives, such as windows, it holds
+	// from its first messages on: memory counts from there.
+	for range burstMost {
+		if !c.sendOne(r, h, messageMost) {
+			return nil
+		}
+	}
+	if !c.await(h) {
+		return nil
+	}
 	return h
 }
 
@@ -165,12 +175,25 @@ func (c *client) activate(ctx context.Context, all []*held, share, n int) {
 // burst sends some messages and waits for their echoes.
 func (c *client) burst(r *rand.Rand, h *held) bool {
 	for range 1 + r.IntN(burstMost) {
-		if err := c.send(r, h.conn, h.id, h.sent); err != nil {
-			c.problems.add("client: %v", err)
+		if !c.sendOne(r, h, messageSize(r)) {
 			return false
 		}
-		h.sent++
 	}
+	return c.await(h)
+}
+
+// sendOne sends one message.
+func (c *client) sendOne(r *rand.Rand, h *held, size int) bool {
+	if err := c.send(r, h.conn, h.id, h.sent, size); err != nil {
+		c.problems.add("client: %v", err)
+		return false
+	}
+	h.sent++
+	return true
+}
+
+// await waits for the echoes of all that was sent.
+func (c *client) await(h *held) bool {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for h.seen.Load() != h.sent {
@@ -190,10 +213,10 @@ func (c *client) burst(r *rand.Rand, h *held) bool {
 var scratch = sync.Pool{New: func() any { return new([messageMax]byte) }}
 
 // send sends one message, in one of the ways.
-func (c *client) send(r *rand.Rand, nc *ws.Conn, id, seq uint32) error {
+func (c *client) send(r *rand.Rand, nc *ws.Conn, id, seq uint32, size int) error {
 	b := scratch.Get().(*[messageMax]byte)
 	defer scratch.Put(b)
-	p := appendMessage(b[:0], id, seq, messageSize(r))
+	p := appendMessage(b[:0], id, seq, size)
 	err := sendAs(r, nc, p)
 	if err == nil {
 		c.sent.Add(1)

@@ -85,11 +85,12 @@ func (s *soak) left(x, before sample) string {
 }
 
 // What counts as flat: the middle of the last third of the samples is no more
-// than so much above that of the first third, warming up aside. What the churn has
-// under way makes single samples differ.
+// than so much above that of the first third, warming up aside. The churn has up to
+// churnAtOnce connections under way, some 16 KiB each, and on a busy machine more of
+// them at one time than at another; a leak shows when they have gone.
 const (
-	heapSlack, heapShare         = 4 << 20, 1.05
-	residentSlack, residentShare = 16 << 20, 1.10
+	heapSlack, heapShare         = churnAtOnce * 16 << 10, 1.05
+	residentSlack, residentShare = 2 * heapSlack, 1.10
 
 	heapLeft      = 2 << 20 // of tables and pools, when all connections have gone
 	goroutineLeft = 600     // what Go keeps of each goroutine that there ever was at once

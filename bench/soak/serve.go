@@ -168,7 +168,7 @@ func selfSigned() (tls.Certificate, error) {
 
 // config is that of the connections.
 func config(k kind) ws.Config {
-	c := ws.Config{KeepAlive: 20 * time.Second, PongTimeout: time.Minute}
+	c := ws.Config{KeepAlive: 20 * time.Second, PongTimeout: patience, WriteTimeout: patience, CloseTimeout: patience}
 	if k == compressed {
 		c.Compression.Mode = ws.CompressionTakeover
 	}

@@ -52,8 +52,8 @@ func TestGrowth(t *testing.T) {
 	}{
 		{"flat", func(i int) uint64 { return 50<<20 + uint64(i%3)<<20 }, ""},
 		{"jumps", func(i int) uint64 { return 50<<20 + uint64(i%5/4)<<26 }, ""},
-		{"growing", func(i int) uint64 { return 50<<20 + uint64(i)<<19 }, "the client's heap grew"},
-		{"shrinking", func(i int) uint64 { return 50<<20 - uint64(i)<<18 }, ""},
+		{"growing", func(i int) uint64 { return 50<<20 + uint64(i)<<21 }, "the client's heap grew"},
+		{"shrinking", func(i int) uint64 { return 90<<20 - uint64(i)<<21 }, ""},
 	} {
 		s := new(soak)
 		for i := range 40 {
