@@ -1,0 +1,101 @@
+package conn
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rfc6455/ws/conn/internal/wstest"
+	"github.com/rfc6455/ws/frame"
+)
+
+// link is a test that SECURITY.md names, with the file that it is in.
+var link = regexp.MustCompile("\\[`((?:Test|Fuzz|Benchmark)[^`]*)`\\]\\(([^)]+)\\)")
+
+// TestSecurityPromises: each promise of SECURITY.md names a test, and each test
+// named is there, with the subtest.
+func TestSecurityPromises(t *testing.T) {
+	doc, err := os.ReadFile("../SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := 0
+	for _, line := range strings.Split(string(doc), "\n") {
+		links := link.FindAllStringSubmatch(line, -1)
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| promise") {
+			if promises++; len(links) == 0 {
+				t.Errorf("no test shows: %s", line)
+			}
+		}
+		for _, l := range links {
+			name, sub, _ := strings.Cut(l[1], "/")
+			code, err := os.ReadFile(filepath.Join("..", l[2]))
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if !strings.Contains(string(code), "func "+name+"(") || !strings.Contains(string(code), sub) {
+				t.Errorf("%s is not in %s", l[1], l[2])
+			}
+		}
+	}
+	if promises < 15 {
+		t.Errorf("%d promises found", promises)
+	}
+}
+
+// TestDefaults: the zero Config has the limits that SECURITY.md says; TestAdvisory
+// has that of a message, TestWriteTimeout that of a write.
+func TestDefaults(t *testing.T) {
+	t.Run("CloseTimeout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := pipePeer(t, frame.Server, 1<<10, Config{})
+			start := time.Now()
+			if err := c.Close(CloseNormal, ""); !errors.Is(err, ErrCloseTimeout) || time.Since(start) != 5*time.Second {
+				t.Errorf("after %v: %v", time.Since(start), err)
+			}
+		})
+	})
+	t.Run("HandshakeTimeout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := wstest.Pipe(1 << 10)
+			start := time.Now()
+			if _, _, err := new(Upgrader).UpgradeNet(bg, a, nil); err == nil || time.Since(start) != 10*time.Second {
+				t.Errorf("after %v: %v", time.Since(start), err)
+			}
+			_ = b.Close()
+		})
+	})
+	t.Run("Queue", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := pipePeer(t, frame.Server, 1, Config{})
+			taken := 0
+			for c.Send(Binary, make([]byte, 1<<10)) == nil {
+				taken++
+			}
+			if kib := taken; kib < 1700 || kib > 2048 || c.Buffered() > 2<<20 {
+				t.Errorf("%d KiB were taken, %d bytes are held", kib, c.Buffered())
+			}
+		})
+	})
+	t.Run("MaxFragments", func(t *testing.T) {
+		inBothRoles(t, "empty", func(t *testing.T, role frame.Role) {
+			for n, want := range map[int]error{131072: nil, 131073: frame.ErrTooManyFragments} {
+				b := frames(role, 1, frame.Header{Opcode: frame.Binary}, "")
+				b = append(b, frames(role, n-2, frame.Header{}, "")...)
+				b = append(b, frames(role, 1, frame.Header{Fin: true}, "")...)
+				c := fed(role, b, Config{})
+				if _, _, err := c.Read(bg); !errors.Is(err, want) {
+					t.Errorf("%d frames: %v", n, err)
+				}
+				_ = c.CloseNow()
+				<-c.Done()
+			}
+		})
+	})
+}
