@@ -13,6 +13,7 @@ type cell struct {
 	Title string
 	Spec  load.Spec
 	Base  string // the cell whose gorilla is the measure; "": this one
+	Rests bool   // the connections are left alone for plan.Rest, while other cells are measured
 }
 
 const (
@@ -38,6 +39,21 @@ func (c cell) idle() cell {
 	return c
 }
 
+// multibyte makes it text of which little is ASCII.
+func (c cell) multibyte() cell { c.Spec.Text, c.Spec.Multibyte = true, true; return c }
+
+// secure puts it over TLS.
+func (c cell) secure() cell { c.Spec.TLS = true; return c }
+
+// rested has a handler that uses 8 KiB of stack, and then leaves the connections
+// alone.
+func (c cell) rested() cell { c.Spec.Deep, c.Rests = true, true; return c.idle() }
+
+// can reports whether the server can do what the cell asks for.
+func (c cell) can(s *servers.Server) bool {
+	return s.Can(servers.Setting{Compression: c.Spec.Compression, Dialed: c.Spec.Dialed})
+}
+
 func (c cell) against(base string) cell { c.Base = base; return c }
 
 // dialed turns the cell round: the measured process is the client.
@@ -54,20 +70,24 @@ func cells() []cell {
 		echo("1MiB-64x1", "1 MiB, 64 × 1", mib, 64, 1),
 		echo("128B-1000x1", "128 B, 1000 × 1", 128, 1000, 1),
 		echo("text-16KiB-64x1", "text 16 KiB, checked, 64 × 1", 16*kib, 64, 1).text(),
+		echo("text-16KiB-multibyte", "text 16 KiB, little of it ASCII, 64 × 1", 16*kib, 64, 1).multibyte(),
 		echo("128B-64x16-burst", "128 B, 64 × 16 in one burst", 128, 64, 16).burst(),
 		echo("1KiB-64x16-burst", "1 KiB, 64 × 16 in one burst", kib, 64, 16).burst(),
 		echo("128B-64x16-spread", "128 B, 64 × 16 spread out", 128, 64, 16),
 		echo("1KiB-64x16-spread", "1 KiB, 64 × 16 spread out", kib, 64, 16),
 		echo("dialed-128B-64x1", "128 B, 64 × 1", 128, 64, 1).dialed(),
 		echo("dialed-16KiB-64x1", "16 KiB, 64 × 1", 16*kib, 64, 1).dialed(),
+		echo("dialed-idle", "idle after ten messages of 128 B", 128, 5000, 1).dialed().idle(),
 		broadcast,
 		{Name: "handshake", Title: "handshake and disconnect", Spec: load.Spec{Kind: load.Handshake}},
 		echo("idle", "idle after ten messages of 128 B", 128, 10000, 1).idle(),
+		echo("idle-deep", "a minute after a handler that used 8 KiB of stack", 128, 2000, 1).rested(),
+		echo("idle-tls", "idle over TLS after ten messages of 128 B", 128, 1000, 1).secure().idle().against("idle"),
 		echo("z-1KiB", "1 KiB of JSON, no takeover", kib, 64, 1).compressed(servers.NoTakeover),
 		echo("z-1KiB-takeover", "1 KiB of JSON, takeover", kib, 64, 1).compressed(servers.Takeover).against("z-1KiB"),
 		echo("z-16KiB", "16 KiB of JSON, no takeover", 16*kib, 64, 1).compressed(servers.NoTakeover),
 		echo("z-16KiB-takeover", "16 KiB of JSON, takeover", 16*kib, 64, 1).compressed(servers.Takeover).against("z-16KiB"),
-		echo("z-idle", "idle after ten messages of 1 KiB, no takeover", kib, 10000, 1).compressed(servers.NoTakeover).idle(),
-		echo("z-idle-takeover", "idle after ten messages of 1 KiB, takeover", kib, 10000, 1).compressed(servers.Takeover).idle().against("z-idle"),
+		echo("z-idle", "idle after ten messages of 1 KiB, no takeover", kib, 2000, 1).compressed(servers.NoTakeover).idle(),
+		echo("z-idle-takeover", "idle after ten messages of 1 KiB, takeover", kib, 2000, 1).compressed(servers.Takeover).idle().against("z-idle"),
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rfc6455/ws/bench/peers/internal/load"
 	"github.com/rfc6455/ws/bench/peers/internal/report"
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
 )
@@ -51,12 +52,12 @@ type options struct {
 }
 
 func parse(args []string) (*options, error) {
-	o := &options{}
+	o := &options{plan: plan{Rest: time.Minute, Pause: 5 * time.Second}}
 	f := flag.NewFlagSet("peers", flag.ContinueOnError)
 	f.StringVar(&o.cells, "cells", "", "cells to measure, separated by commas, or their beginnings with a *; \"memory\" for those without system calls (all)")
 	f.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (all)")
 	f.IntVar(&o.reps, "reps", 3, "repetitions; the median is reported")
-	f.DurationVar(&o.Duration, "duration", time.Second, "of one timing")
+	f.DurationVar(&o.Duration, "duration", 600*time.Millisecond, "of one timing")
 	f.IntVar(&o.Idle, "idle", 10000, "idle connections, at most")
 	f.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
 	f.IntVar(&o.LoadCore, "load-core", 1, "core of the load generator")
@@ -72,7 +73,7 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if o.quick {
-		o.reps, o.Duration, o.Idle = 1, 200*time.Millisecond, 1000
+		o.reps, o.Duration, o.Idle, o.Rest = 1, 200*time.Millisecond, 1000, 5*time.Second
 	}
 	return o, nil
 }
@@ -116,14 +117,32 @@ func (o *options) run() (*report.Run, error) {
 	}
 	fmt.Printf("%v; load %s\n", run.Machine, run.Machine.Load)
 	for rep := range o.reps {
+		resting := o.rest(run, chosen, who, rep)
 		for i := range chosen {
-			o.cell(run, &chosen[i], who, rep)
+			switch c := &chosen[i]; {
+			case c.Rests:
+			case c.Spec.Kind == load.Idle:
+				o.idleCell(run, c, who, rep)
+			default:
+				o.cell(run, c, who, rep)
+			}
 		}
 		if selects(o.cells, "memory") {
 			o.memoryOnly(run, rep)
 		}
+		o.rested(run, resting)
 	}
 	return run, nil
+}
+
+// record keeps a measurement and prints it.
+func (o *options) record(run *report.Run, m *report.Measurement, err error, cell, server, base string) {
+	if err != nil {
+		fmt.Printf("%-18s %-9s not measured: %v\n", cell, server, err)
+		return
+	}
+	run.Results = append(run.Results, *m)
+	fmt.Println(run.Line(m, base, baseline))
 }
 
 // command is how to measure the same again.
@@ -141,16 +160,10 @@ func (o *options) command() string {
 // between neighbours.
 func (o *options) cell(run *report.Run, c *cell, who []*servers.Server, rep int) {
 	for _, s := range who {
-		if !s.Can(servers.Setting{Compression: c.Spec.Compression, Dialed: c.Spec.Dialed}) {
-			continue
+		if c.can(s) {
+			m, err := o.measure(c, s, rep)
+			o.record(run, m, err, c.Name, s.Name, cmpBase(c))
 		}
-		m, err := o.measure(c, s, rep)
-		if err != nil {
-			fmt.Printf("%-18s %-9s not measured: %v\n", c.Name, s.Name, err)
-			continue
-		}
-		run.Results = append(run.Results, *m)
-		fmt.Println(run.Line(m, cmpBase(c), baseline))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rfc6455/ws/bench/peers/internal/load"
 	"github.com/rfc6455/ws/bench/peers/internal/report"
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
 )
@@ -25,18 +26,29 @@ func TestMain(m *testing.M) {
 // TestMeasure runs one cell of each kind, with processes.
 func TestMeasure(t *testing.T) {
 	p := &plan{Duration: 20 * time.Millisecond, Idle: 20}
+	silent := []string{"idle", "dialed-idle", "idle-tls", "idle-deep"}
 	for _, c := range cells() {
-		if !slices.Contains([]string{"128B-64x1", "handshake", "idle", "z-1KiB", "broadcast"}, c.Name) {
+		if !slices.Contains(append(silent, "128B-64x1", "handshake", "z-1KiB", "broadcast"), c.Name) {
 			continue
 		}
 		c.Spec.Conns = min(c.Spec.Conns, 20)
-		m, err := p.measure(&c, servers.Find("serve"), 0)
+		measure := p.measure
+		if c.Spec.Kind == load.Idle {
+			measure = func(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
+				i, err := p.idle(c, s, rep)
+				if err != nil {
+					return nil, err
+				}
+				return i.finish(0)
+			}
+		}
+		m, err := measure(&c, servers.Find("serve"), 0)
 		if err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
 		want := report.CPU
-		if c.Name == "idle" {
+		if slices.Contains(silent, c.Name) {
 			want = report.RSS
 		}
 		if m.Values[want] <= 0 {

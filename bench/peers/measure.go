@@ -19,6 +19,8 @@ type plan struct {
 	ServerCore, LoadCore int
 	Duration             time.Duration // of one timing
 	Idle                 int           // idle connections, at most
+	Rest                 time.Duration // how long connections are left alone, in the cells that say so
+	Pause                time.Duration // and in the other ones that are idle
 	Profile              string        // folder for CPU profiles of the servers; "": none
 }
 
@@ -28,48 +30,34 @@ type bench struct {
 	server, load *process.Child
 }
 
-// measure runs one cell on one server, once, with processes of its own.
+// measure runs one cell on one server, once, with processes of its own. It is
+// not for cells that are idle.
 func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
 	spec := c.Spec
-	if spec.Kind == load.Idle {
-		spec.Conns = min(spec.Conns, p.Idle)
-		if spec.Compression == servers.Takeover && s.IdleTakeover > 0 {
-			spec.Conns = min(spec.Conns, s.IdleTakeover)
-		}
-	}
 	var b bench
 	defer b.stop()
-	before, err := p.start(&b, &spec, s)
-	if err != nil {
+	if _, err := p.start(&b, &spec, s); err != nil {
 		return nil, err
 	}
-	m := &report.Measurement{Cell: c.Name, Server: s.Name, Rep: rep}
-	if spec.Kind == load.Idle {
-		var after process.Usage
-		if err := b.server.Ask(command{Do: "settle"}, &after); err != nil {
-			return nil, err
-		}
-		m.Values = holding(before, after, spec.Conns)
-		return m, nil
-	}
-	m.Values, err = p.time(&b, &spec, fmt.Sprintf("%s.%s.%d.prof", c.Name, s.Name, rep))
-	return m, err
+	values, err := p.time(&b, &spec, fmt.Sprintf("%s.%s.%d.prof", c.Name, s.Name, rep))
+	return &report.Measurement{Cell: c.Name, Server: s.Name, Rep: rep, Values: values}, err
 }
 
 // start starts the processes of a cell and connects them. It returns what the
-// server used before the first connection, where the load generator dials.
+// server used before the first connection.
 func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
 	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
 		return before, err
 	}
 	if spec.Dialed {
-		return before, p.startDialed(b, spec, s)
+		return p.startDialed(b, spec, s)
 	}
 	work := servers.Echo
 	if spec.Kind == load.Broadcast {
 		work = servers.Broadcast
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(spec.Compression))
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(spec.Compression),
+		fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
 	if err != nil {
 		return before, err
 	}
@@ -83,19 +71,21 @@ func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before proce
 }
 
 // startDialed is start where the measured process dials.
-func (p *plan) startDialed(b *bench, spec *load.Spec, s *servers.Server) error {
+func (p *plan) startDialed(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
 	if err := b.load.Ask(spec, &spec.Addr); err != nil {
-		return err
+		return before, err
 	}
-	var err error
 	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-dial", "ws://"+spec.Addr+"/", "-conns", strconv.Itoa(spec.Conns))
 	if err != nil {
-		return err
+		return before, err
 	}
-	if err := b.server.Ask(nil, nil); err != nil {
-		return err
+	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
+		return before, err
 	}
-	return b.load.Ask(nil, nil)
+	if err := b.server.Ask(command{Do: "dial"}, nil); err != nil {
+		return before, err
+	}
+	return before, b.load.Ask(nil, nil)
 }
 
 func (b *bench) stop() {
@@ -159,15 +149,4 @@ func speed(before, after process.Usage, r load.Result, spec *load.Spec) map[stri
 		values[report.Wire] = float64(r.WireIn) / float64(max(1, r.Text))
 	}
 	return values
-}
-
-// holding is what each of n connections holds.
-func holding(before, after process.Usage, n int) map[string]float64 {
-	per := func(before, after uint64) float64 { return (float64(after) - float64(before)) / float64(n) }
-	return map[string]float64{
-		report.RSS:   per(before.RSS, after.RSS),
-		report.Heap:  per(before.Heap, after.Heap),
-		report.Stack: per(before.Stack, after.Stack),
-		report.Conns: float64(n),
-	}
 }

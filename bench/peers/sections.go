@@ -33,8 +33,10 @@ func sections() *report.Layout {
 			"Below 1 KiB nearly all of the time is spent in system calls, one read and one write for each message, whatever the library.",
 			report.CPU, speed, "128B-64x1", "1KiB-64x1", "16KiB-64x1", "1MiB-64x1", "128B-1000x1"),
 		section("Text", "Text messages, whose UTF-8 the server has to check (RFC 6455 section 8.1): by the library, or by the handler where the library leaves it to that. "+
-			"`bare` checks nothing.",
-			report.CPU, speed, "text-16KiB-64x1"),
+			"Ours check it again before they send it. `bare` checks nothing. "+
+			"The first cell is JSON with a few characters beyond ASCII, the second is Cyrillic, Greek, Chinese, Japanese, Korean and emoji. "+
+			"The same as binary data is in the row of 16 KiB above.",
+			report.CPU, speed, "text-16KiB-64x1", "text-16KiB-multibyte"),
 		section("Sixteen in flight", "**Warning: the two burst cells are the best case for batching.** There sixteen messages arrive together, "+
 			"in one packet or few, and a server may answer all of them with one write, as `handler` does by Append, and `bare`. "+
 			"Real traffic is seldom like that. The spread-out cells show the other end: each message is sent by a write of its own, "+
@@ -43,14 +45,20 @@ func sections() *report.Layout {
 		section("Clients", "The same as ping-pong with the parts changed: the measured process has dialed, and masks what it answers; the load generator is the server. "+
 			"`serve` and `read` are Dial with Serve or with ReadInto.",
 			report.CPU, speed, "dialed-128B-64x1", "dialed-16KiB-64x1"),
-		section("Broadcast", "One message of 512 B to 1000 connections, for each recipient. Prepared messages are used where the library has them.",
+		section("Idle clients", "Memory of the client's process for each connection that it has dialed and that is silent, as below for servers.",
+			report.RSS, []string{report.RSS, report.Heap, report.Stack, report.Conns}, "dialed-idle"),
+		section("Broadcast", "One message of 512 B to 1000 connections, for each recipient. Prepared messages are used where the library has them. "+
+			"Nine tenths of the time is the system call that each recipient costs, so that `bare` is about as far as this goes.",
 			report.CPU, speed, "broadcast"),
 		section("Handshakes", "A connection is opened, shaken hands on and reset, for each of them. `serve` uses UpgradeNet, `read` and `handler` come through net/http. "+
-			"The numbers include accept, the goroutine, and the end of the connection; allocations are those of the whole process.",
+			"The numbers include accept, the goroutine, and the end of the connection; allocations are those of the whole process, accept among them.",
 			report.CPU, speed, "handshake"),
-		section("Idle connections", "Memory of the server for each connection that has exchanged ten messages and waits, after garbage collection. "+
-			"RSS is the whole process's growth; the kernel's socket buffers are not in it. Buffers that the application keeps, such as that of `read`, are.",
-			report.RSS, []string{report.RSS, report.Heap, report.Stack, report.Conns}, "idle"),
+		section("Idle connections", "Memory of the server for each connection that has exchanged ten messages and has then been silent for five seconds, after garbage collection. "+
+			"RSS is the whole process's growth; the kernel's socket buffers are not in it. Buffers that the application keeps, such as that of `read`, are. "+
+			"In the second cell the handler has used 8 KiB of stack for each message, and the connections are then left alone for a minute: "+
+			"a goroutine keeps the stack that it once needed, until garbage collection halves it, and `handler` moves an idle connection to a fresh one. "+
+			"The third is over TLS, as ratios to gorilla without: what it has more than the first is what TLS adds, crypto/tls's state and buffers.",
+			report.RSS, []string{report.RSS, report.Heap, report.Stack, report.Conns}, "idle", "idle-deep", "idle-tls"),
 		section("Compression", "Echo of different JSON-like texts with permessage-deflate, 64 connections with one message under way. "+
 			"The client compresses each message by itself; what differs is the server. Ratios with takeover are to gorilla without, which has none. "+
 			"“wire” is the compressed size of the answers as a part of the text's.",

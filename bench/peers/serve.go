@@ -18,7 +18,7 @@ import (
 
 // command is what the controller asks of a server process.
 type command struct {
-	Do   string // "usage", "settle", "profile" or "profiled"
+	Do   string // "dial", "usage", "settle", "profile" or "profiled"
 	File string // where the profile goes
 }
 
@@ -31,6 +31,8 @@ func serve(args []string) error {
 	compression := flags.String("compression", "", "mode")
 	dial := flags.String("dial", "", "URL to connect to instead of serving")
 	conns := flags.Int("conns", 1, "connections to dial")
+	deep := flags.Bool("deep", false, "use 8 KiB of stack for each message")
+	useTLS := flags.Bool("tls", false, "speak TLS")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -39,24 +41,26 @@ func serve(args []string) error {
 		return fmt.Errorf("there is no server %q", *name)
 	}
 	if *dial != "" {
-		err := process.Answer(os.Stdout, nil, dialAll(s, *dial, *conns))
-		if err != nil {
-			return err
-		}
-		return obey(os.Stdin, os.Stdout)
+		return obey(os.Stdin, os.Stdout, func() error { return dialAll(s, *dial, *conns) })
 	}
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+	addr := ln.Addr().String()
+	if *useTLS {
+		if ln, err = servers.Secure(ln); err != nil {
+			return err
+		}
+	}
 	go func() {
-		err := s.Serve(ln, servers.Setting{Work: servers.Work(*work), Compression: servers.Compression(*compression)})
+		err := s.Serve(ln, servers.Setting{Work: servers.Work(*work), Compression: servers.Compression(*compression), Deep: *deep})
 		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
 	}()
-	if err := process.Answer(os.Stdout, ln.Addr().String(), nil); err != nil {
+	if err := process.Answer(os.Stdout, addr, nil); err != nil {
 		return err
 	}
-	return obey(os.Stdin, os.Stdout)
+	return obey(os.Stdin, os.Stdout, nil)
 }
 
 // dialAll makes n connections.
@@ -69,8 +73,9 @@ func dialAll(s *servers.Server, url string, n int) error {
 	return nil
 }
 
-// obey answers commands until in ends.
-func obey(in io.Reader, out io.Writer) error {
+// obey answers commands until in ends. dial makes the connections of a process
+// that is the client.
+func obey(in io.Reader, out io.Writer, dial func() error) error {
 	for d := json.NewDecoder(in); ; {
 		var c command
 		if err := d.Decode(&c); errors.Is(err, io.EOF) {
@@ -78,15 +83,17 @@ func obey(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		v, err := c.run()
+		v, err := c.run(dial)
 		if err := process.Answer(out, v, err); err != nil {
 			return err
 		}
 	}
 }
 
-func (c *command) run() (any, error) {
+func (c *command) run(dial func() error) (any, error) {
 	switch c.Do {
+	case "dial":
+		return nil, dial()
 	case "usage":
 		return process.Now()
 	case "settle":

@@ -5,6 +5,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"syscall"
 	"time"
 
@@ -43,6 +44,7 @@ type Run struct {
 	clients []*client
 	buf     []byte
 	checks  []*checker // nil while the time counts
+	secure  []net.Conn // of a run over TLS
 	start   time.Time
 
 	received int
@@ -63,6 +65,9 @@ func Open(s *Spec) (*Run, error) {
 	}
 	if s.Kind == Handshake {
 		return r, nil
+	}
+	if s.TLS {
+		return r.openSecure()
 	}
 	connect := open
 	if s.Dialed {
@@ -103,15 +108,21 @@ func (r *Run) Close() {
 	for _, c := range r.clients {
 		_ = syscall.Close(c.fd)
 	}
+	for _, c := range r.secure {
+		_ = c.Close()
+	}
 	_ = syscall.Close(r.epoll)
 }
+
+// idleRounds is how many messages a connection exchanges before it falls silent.
+const idleRounds = 10
 
 // check sends messages on every connection and compares the answers: as many
 // as an idle connection has exchanged before it falls silent, else two rounds.
 func (r *Run) check() error {
 	rounds := 2
 	if r.spec.Kind == Idle {
-		rounds = 10
+		rounds = idleRounds
 	}
 	for range r.clients {
 		c := &checker{}

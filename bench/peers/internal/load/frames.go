@@ -52,6 +52,9 @@ func (sc *script) add(s *Spec, seed uint64) {
 	if s.Text {
 		h.Opcode, p = frame.Text, sample.JSON(seed, s.Size)
 	}
+	if s.Multibyte {
+		p = sample.Multibyte(seed, s.Size)
+	}
 	wire := p
 	if s.Compression != servers.Off {
 		h.RSV, wire = frame.RSV1, compress(p)

@@ -13,14 +13,20 @@ import (
 )
 
 // start serves s on a port of its own, until the test ends.
-func start(t *testing.T, s *servers.Server, setting servers.Setting) (addr string) {
+func start(t *testing.T, s *servers.Server, setting servers.Setting, secure bool) (addr string) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() })
+	addr = ln.Addr().String()
+	if secure {
+		if ln, err = servers.Secure(ln); err != nil {
+			t.Fatal(err)
+		}
+	}
 	go func() { _ = s.Serve(ln, setting) }() // ends with the listener
-	return ln.Addr().String()
+	return addr
 }
 
 // TestServers runs every kind of load on every server that can do it: Open
@@ -36,12 +42,15 @@ func TestServers(t *testing.T) {
 		"broadcast": {Kind: Broadcast, Size: 512, Conns: 10, Flight: 1},
 		"handshake": {Kind: Handshake},
 		"idle":      {Kind: Idle, Size: 128, Conns: 5, Flight: 1},
+		"multibyte": {Kind: Echo, Size: 16 << 10, Conns: 2, Flight: 1, Text: true, Multibyte: true},
+		"secure":    {Kind: Idle, Size: 128, Conns: 60, Flight: 1, TLS: true},
+		"deep":      {Kind: Idle, Size: 128, Conns: 5, Flight: 1, Deep: true},
 		"alone":     {Kind: Echo, Size: 3000, Conns: 2, Flight: 1, Text: true, Compression: servers.NoTakeover},
 		"takeover":  {Kind: Echo, Size: 16 << 10, Conns: 2, Flight: 1, Text: true, Compression: servers.Takeover},
 	}
 	for _, s := range servers.All {
 		for name, spec := range specs {
-			setting := servers.Setting{Work: servers.Echo, Compression: spec.Compression}
+			setting := servers.Setting{Work: servers.Echo, Compression: spec.Compression, Deep: spec.Deep}
 			if spec.Kind == Broadcast {
 				setting.Work = servers.Broadcast
 			}
@@ -49,7 +58,7 @@ func TestServers(t *testing.T) {
 				continue
 			}
 			t.Run(s.Name+"/"+name, func(t *testing.T) {
-				spec.Addr = start(t, s, setting)
+				spec.Addr = start(t, s, setting, spec.TLS)
 				run(t, &spec)
 			})
 		}

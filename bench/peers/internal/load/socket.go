@@ -91,6 +91,11 @@ func checkResponse(fd int, s *Spec) error {
 	if err != nil {
 		return err
 	}
+	return checkHead(head, s)
+}
+
+// checkHead checks what decides of a response.
+func checkHead(head []byte, s *Spec) error {
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) || !bytes.Contains(head, []byte(handshake.Accept(nonce))) {
 		return fmt.Errorf("handshake: the server answered %q", head)
 	}

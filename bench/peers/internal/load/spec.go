@@ -32,8 +32,11 @@ type Spec struct {
 	Burst       bool // the next Flight messages leave in one write, when all answers are there
 	Size        int  // of a message, in bytes
 	Text        bool
+	Multibyte   bool // of its characters few are ASCII
 	Compression servers.Compression
 	Dialed      bool // the measured process dials, and the load generator is the server
+	TLS         bool // of Idle alone
+	Deep        bool // the server's handler uses 8 KiB of stack
 
 	listener int // of a Dialed run
 }

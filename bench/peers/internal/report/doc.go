@@ -54,7 +54,8 @@ Server and load generator are two processes on a core each, connected over loopb
 all: an epoll loop that sends frames made beforehand. Before a cell is timed, two rounds of answers on every connection
 are compared with what was sent, byte for byte (ten rounds where the connections then fall idle). Each cell, server and
 repetition has fresh processes; the servers take turns within a cell, and ratios are taken within a repetition, so that
-a machine that is slow for a while is slow for all.
+a machine that is slow for a while is slow for all. (Connections that are left alone for a minute are so while other
+cells are measured: they use no CPU time.)
 
 The number that counts is the **server's CPU time for each message** (getrusage: user and system, all of the process,
 garbage collection included). Throughput and latencies depend on the two processes' turns and on whatever else runs on
@@ -100,7 +101,7 @@ func (r *Run) repeat(b *bytes.Buffer) {
 
 On Linux with two cores that have nothing else to do:
 
-    make bench-peers                  # this file, in about a quarter of an hour
+    make bench-peers                  # this file, in a quarter of an hour or a little more
     cd bench/peers
     go run . -quick                   # everything once, in less than three minutes, to look at
     go run . -cells '128B*' -servers serve,gorilla -reps 9

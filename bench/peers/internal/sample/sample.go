@@ -30,6 +30,21 @@ func JSON(seed uint64, n int) []byte {
 	return cut(text, n)
 }
 
+// scripts are words that are written in two, three and four bytes a character.
+var scripts = strings.Fields(`сообщение получатель отправлено очередь μήνυμα παράδοση メッセージ 配信済み 受信者 待ち行列
+	메시지 수신자 信息 已发送 接收者 😀😀 🚀`)
+
+// Multibyte returns n bytes of text, of which few are ASCII. It is valid UTF-8.
+// Different seeds give different texts.
+func Multibyte(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 3629))
+	var text []byte
+	for len(text) < n {
+		text = append(append(text, scripts[r.IntN(len(scripts))]...), ' ')
+	}
+	return cut(text, n)
+}
+
 // cut shortens text to n bytes without leaving a part of a character at its
 // end: dots take its place.
 func cut(text []byte, n int) []byte {

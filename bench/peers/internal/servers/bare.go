@@ -50,6 +50,7 @@ func bareLoop(nc net.Conn, s Setting, all *hub[net.Conn]) {
 			return
 		}
 		out, rest := t.turn(in[:kept+n])
+		s.use(out)
 		if s.Work == Broadcast {
 			all.each(func(nc net.Conn) { _, _ = nc.Write(out) })
 		} else if _, err := nc.Write(out); err != nil {

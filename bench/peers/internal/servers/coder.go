@@ -38,6 +38,7 @@ func coderLoop(c *websocket.Conn, s Setting, all *hub[*websocket.Conn]) {
 		if err != nil || t == websocket.MessageText && !validText(p) {
 			return
 		}
+		s.use(p)
 		if s.Work == Broadcast {
 			all.each(func(c *websocket.Conn) { _ = c.Write(ctx, t, p) })
 		} else if c.Write(ctx, t, p) != nil {

@@ -64,7 +64,7 @@ func dialCoder(url string) error {
 }
 
 func dialGws(url string) error {
-	c, _, err := gws.NewClient(&gwsEvents{work: Echo}, &gws.ClientOption{Addr: url, CheckUtf8Enabled: true})
+	c, _, err := gws.NewClient(&gwsEvents{Setting: Setting{Work: Echo}}, &gws.ClientOption{Addr: url, CheckUtf8Enabled: true})
 	if err != nil {
 		return err
 	}

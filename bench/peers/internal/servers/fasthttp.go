@@ -19,6 +19,7 @@ func serveFasthttp(ln net.Listener, s Setting) error {
 			if err != nil || t == websocket.TextMessage && !validText(p) {
 				return
 			}
+			s.use(p)
 			if s.Work == Broadcast {
 				fasthttpBroadcast(all, t, p)
 			} else if c.WriteMessage(t, p) != nil {

@@ -52,6 +52,7 @@ func gobwasLoop(nc net.Conn, s Setting, all *hub[net.Conn]) error {
 		}
 		frame := buf[ws.MaxHeaderSize-header.Len() : n]
 		copy(frame, header.Bytes())
+		s.use(payload)
 		if s.Work == Broadcast {
 			all.each(func(nc net.Conn) { _, _ = nc.Write(frame) })
 		} else if _, err := nc.Write(frame); err != nil {

@@ -24,6 +24,7 @@ func serveGorilla(ln net.Listener, s Setting) error {
 			if err != nil || t == websocket.TextMessage && !validText(p) {
 				return
 			}
+			s.use(p)
 			if s.Work == Broadcast {
 				gorillaBroadcast(all, t, p)
 			} else if c.WriteMessage(t, p) != nil {

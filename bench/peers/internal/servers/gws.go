@@ -10,7 +10,7 @@ import (
 func serveGws(ln net.Listener, s Setting) error {
 	all := new(hub[*gws.Conn])
 	takeover := s.Compression == Takeover
-	u := gws.NewUpgrader(&gwsEvents{work: s.Work, all: all}, &gws.ServerOption{
+	u := gws.NewUpgrader(&gwsEvents{Setting: s, all: all}, &gws.ServerOption{
 		CheckUtf8Enabled: true,
 		PermessageDeflate: gws.PermessageDeflate{
 			Enabled:               s.Compression != Off,
@@ -29,19 +29,20 @@ func serveGws(ln net.Listener, s Setting) error {
 
 type gwsEvents struct {
 	gws.BuiltinEventHandler
-	work Work
-	all  *hub[*gws.Conn]
+	Setting
+	all *hub[*gws.Conn]
 }
 
 func (e *gwsEvents) OnOpen(c *gws.Conn) {
-	if e.work == Broadcast {
+	if e.Work == Broadcast {
 		e.all.add(c)
 	}
 }
 
 func (e *gwsEvents) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
-	if e.work == Echo {
+	e.use(m.Bytes())
+	if e.Work == Echo {
 		_ = c.WriteMessage(m.Opcode, m.Bytes())
 		return
 	}

@@ -24,6 +24,12 @@ func config(s Setting) ws.Config {
 
 // events answers messages with answer, or sends them to all.
 func events(s Setting, answer func(c *ws.Conn, t ws.MessageType, p []byte)) *ws.Events {
+	if s.Deep {
+		return &ws.Events{Message: func(c *ws.Conn, t ws.MessageType, p []byte) {
+			s.use(p)
+			answer(c, t, p)
+		}}
+	}
 	if s.Work == Echo {
 		return &ws.Events{Message: answer}
 	}
@@ -96,6 +102,7 @@ func readInto(c *ws.Conn, s Setting, all *hub[*ws.Conn]) {
 		if err != nil {
 			return
 		}
+		s.use(p)
 		if s.Work == Broadcast {
 			broadcast(all, t, p)
 		} else if c.Write(ctx, t, p) != nil {

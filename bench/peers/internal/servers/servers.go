@@ -33,6 +33,23 @@ type Setting struct {
 	Work        Work
 	Compression Compression
 	Dialed      bool // the connections are made by the measured process
+	Deep        bool // the handler uses 8 KiB of stack for each message
+}
+
+// use is what the handler does with a message besides sending it.
+func (s Setting) use(p []byte) {
+	if s.Deep {
+		deep(p)
+	}
+}
+
+// deep uses 8 KiB of stack.
+//
+//go:noinline
+func deep(p []byte) byte {
+	var a [8 << 10]byte
+	n := copy(a[:], p)
+	return a[n/2]
 }
 
 // Server is one program to be measured.

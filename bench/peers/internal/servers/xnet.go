@@ -37,6 +37,7 @@ func serveXnet(ln net.Listener, s Setting) error {
 			if typed.Receive(c, &m) != nil || m.kind == websocket.TextFrame && !validText(m.payload) {
 				return
 			}
+			s.use(m.payload)
 			if s.Work == Broadcast {
 				all.each(func(c *websocket.Conn) { _ = typed.Send(c, &m) })
 			} else if typed.Send(c, &m) != nil {
