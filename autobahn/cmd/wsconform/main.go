@@ -98,6 +98,8 @@ func (s *selection) pick(beyond []*autobahn.Case) ([]*autobahn.Case, error) {
 	return cases, nil
 }
 
+const messagesHelp = "how many messages the cases of 9.7, 9.8, 12 and 13 send, if not 1000 as in the Autobahn|Testsuite"
+
 // serverTest tests an echo server.
 func serverTest(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("server-test", flag.ExitOnError)
@@ -107,13 +109,15 @@ func serverTest(ctx context.Context, args []string) error {
 	agent := f.String("agent", "server", "the server's name in the report")
 	reports := f.String("reports", "reports/servers", "folder of the report")
 	parallel := f.Int("parallel", 0, "connections at once (default 16)")
+	messages := f.Int("messages", 0, messagesHelp)
 	f.Parse(args)
 	cases, err := s.pick(autobahn.BeyondServers())
 	if err != nil {
 		return err
 	}
 	var report autobahn.Report
-	client := autobahn.Client{URL: *url, Agent: *agent, Cases: cases, Parallel: *parallel, Progress: progress()}
+	client := autobahn.Client{URL: *url, Agent: *agent, Cases: cases, Parallel: *parallel, RoundTrips: *messages}
+	client.Progress = progress(os.Stdout)
 	if err := client.Run(ctx, &report); err != nil {
 		return err
 	}
@@ -122,19 +126,6 @@ func serverTest(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("report: %s/index.html\n", *reports)
 	return summarize(&report)
-}
-
-// progress returns a function that shows how far a run is.
-func progress() func(o *autobahn.Outcome, done, total int) {
-	return func(o *autobahn.Outcome, done, total int) {
-		if !o.Passed() {
-			fmt.Printf("\r\033[K%s\n", o)
-		}
-		fmt.Printf("\r\033[K%d of %d  %s", done, total, o.Case.ID)
-		if done == total {
-			fmt.Println()
-		}
-	}
 }
 
 // summarize prints how many cases passed for each agent.

@@ -76,3 +76,16 @@ func TestCompare(t *testing.T) {
 		t.Errorf("%d compared, %v differ, %v unsteady", compared, differ, unsteady)
 	}
 }
+
+// TestProgress looks at what a run writes where no terminal is.
+func TestProgress(t *testing.T) {
+	var b strings.Builder
+	show := progress(&b)
+	for n := range 120 {
+		show(&autobahn.Outcome{Case: autobahn.Catalogue()[n]}, n+1, 120)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 120+3 || lines[50] != "50 of 120" || lines[122] != "120 of 120" || !strings.HasPrefix(lines[0], "1.1.1 ") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/rfc6455/ws/autobahn"
 )
@@ -17,6 +18,7 @@ func serve(ctx context.Context, args []string) error {
 	s.flags(f)
 	addr := f.String("addr", "127.0.0.1:9001", "address to listen on")
 	reports := f.String("reports", "reports/clients", "folder of the report")
+	messages := f.Int("messages", 0, messagesHelp)
 	f.Parse(args)
 	cases, err := s.pick(autobahn.BeyondClients())
 	if err != nil {
@@ -27,9 +29,9 @@ func serve(ctx context.Context, args []string) error {
 		return fmt.Errorf("cannot listen on %s: %w", *addr, err)
 	}
 	done := make(map[string]int)
-	show := progress()
+	show := progress(os.Stdout)
 	server := autobahn.Server{
-		Cases: cases, Reports: *reports,
+		Cases: cases, Reports: *reports, RoundTrips: *messages,
 		Progress: func(o *autobahn.Outcome) {
 			done[o.Agent]++
 			show(o, done[o.Agent], len(cases))
