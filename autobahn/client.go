@@ -82,6 +82,9 @@ func (c *Case) heavy() bool { return c.timed }
 
 // waits reports, as 1, that a case takes its time by nature.
 func (c *Case) waits() int {
+	if c.lazy || c.mute || c.hello != nil && c.hello.wait > openTimeout {
+		return 1
+	}
 	for _, s := range c.steps {
 		if _, ok := s.(later); ok {
 			return 1
