@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -244,15 +245,13 @@ func (v *conversation) askEnd() error {
 
 // finish waits for the end on both sides.
 func (v *conversation) finish(remote bool, want string) error {
-	var err error
 	select {
-	case err = <-v.ended:
+	case <-v.ended:
 	case <-v.ctx.Done():
 		return v.ctx.Err()
 	}
-	_ = err // what the reader saw; Err says the same
 	var end *ws.CloseError
-	if got := v.Err(); !asCloseError(got, &end) || !end.Clean() || end.Remote != remote {
+	if got := v.Err(); !errors.As(got, &end) || !end.Clean() || end.Remote != remote {
 		return fmt.Errorf("ended with %v, want %s, from the peer: %v", got, want, remote)
 	}
 	if got := strings.TrimSpace(fmt.Sprint(int(end.Code), " ", end.Reason)); remote && got != want {

@@ -5,7 +5,6 @@ package interop
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -72,7 +71,8 @@ type setting struct {
 }
 
 func (o setting) String() string {
-	return fmt.Sprintf("%s,mode=%d,server=%d,client=%d", strings.Join(o.words, " "), o.ours.Mode, o.ours.ServerWindowBits, o.ours.ClientWindowBits)
+	mode := map[ws.CompressionMode]string{ws.CompressionTakeover: "takeover", ws.CompressionNoTakeover: "no takeover"}[o.ours.Mode]
+	return fmt.Sprintf("%s; ours %s %d,%d", strings.Join(o.words, " "), mode, o.ours.ServerWindowBits, o.ours.ClientWindowBits)
 }
 
 // widest is this side's compression where the peer's is varied: everything is
@@ -90,6 +90,8 @@ func (p *peer) settings(r role) (all []setting) {
 	}
 	if can("client_alone") {
 		add("client_alone")
+	}
+	if can("alone") {
 		add("server_alone", "client_alone")
 	}
 	for bits := 9; bits <= 15; bits++ {
@@ -257,5 +259,3 @@ func (s *subject) dial(ctx context.Context, t *testing.T, o setting, cfg ws.Conf
 	}
 	return c, s.program.hearOpen(ctx)
 }
-
-func asCloseError(err error, target **ws.CloseError) bool { return errors.As(err, target) }

@@ -31,8 +31,8 @@ const (
 	asServer role = "server"
 )
 
-// every is all parameters of permessage-deflate.
-var every = []string{"server_bits", "client_bits", "server_alone", "client_alone"}
+// every is all parameters of permessage-deflate; alone is both sides'.
+var every = []string{"server_bits", "client_bits", "server_alone", "client_alone", "alone"}
 
 var both = []role{asClient, asServer}
 
