@@ -43,7 +43,7 @@ var offerTests = []struct {
 			"permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=9\r\n",
 	},
 	{
-		"PD-5.1-21", "a server that can't bound its window is to keep none",
+		"PD-7.1.2-14", "a server that can't bound its window is to keep none",
 		Offer{Deflate: &DeflateOffer{ServerMaxWindowBits: 12}},
 		"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12, permessage-deflate; server_no_context_takeover\r\n",
 	},
