@@ -19,8 +19,8 @@ import (
 )
 
 // answerTo has a Dialer get this answer, with sampleAccept replaced by the right
-// value, and returns the error and the transport.
-func answerTo(d *Dialer, answer string) (error, *feed) {
+// value, and returns the transport and the error.
+func answerTo(d *Dialer, answer string) (*feed, error) {
 	s := newFeed([]byte(answer), nil)
 	d.Proxy = NoProxy
 	d.NetDial = func(context.Context, string, string) (net.Conn, error) { return answering{s}, nil }
@@ -29,7 +29,7 @@ func answerTo(d *Dialer, answer string) (error, *feed) {
 		_ = c.CloseNow()
 		<-c.Done()
 	}
-	return err, s
+	return s, err
 }
 
 // goodAnswer is the lines of an answer that a client takes.
@@ -55,7 +55,7 @@ func answerFloods(t *testing.T) {
 		"a parameter without an end": lines(goodAnswer("Sec-WebSocket-Extensions: permessage-deflate; a=\"" + strings.Repeat("\\x", 20000))),
 	} {
 		before := allocated()
-		err, s := answerTo(new(Dialer), answer)
+		s, err := answerTo(new(Dialer), answer)
 		if n := allocated() - before; n > 2*uint64(len(answer))+512<<10 && !raceEnabled { // two copies are the test's own
 			t.Errorf("%s: %d bytes were allocated", name, n)
 		}
@@ -68,12 +68,12 @@ func answerFloods(t *testing.T) {
 
 // headersMissing: an answer without any one of its lines is none.
 func headersMissing(t *testing.T) {
-	if err, _ := answerTo(new(Dialer), lines(goodAnswer())); err != nil {
+	if _, err := answerTo(new(Dialer), lines(goodAnswer())); err != nil {
 		t.Fatal(err)
 	}
 	for i := range goodAnswer() {
 		answer := slices.Delete(goodAnswer(), i, i+1)
-		if err, s := answerTo(new(Dialer), lines(answer)); err == nil || !s.isClosed() {
+		if s, err := answerTo(new(Dialer), lines(answer)); err == nil || !s.isClosed() {
 			t.Errorf("without line %d: %v", i, err)
 		}
 	}
