@@ -214,6 +214,24 @@ func (c *Conn) failWith(code CloseCode, cause error) {
 	}
 }
 
+// lastWord waits until this side's Close frame has left, the answer to the
+// peer's or one that names a broken rule, where err is the connection's end: a
+// caller that reads it may cut the connection at once, as a deferred CloseNow
+// does, and the peer has to get that frame all the same. On a socket it has left
+// already, over TLS and HTTP/2 it is another goroutine's. ctx and
+// Config.CloseTimeout bound the wait. Its caller owns the read half.
+func (c *Conn) lastWord(ctx context.Context, err error) {
+	if !c.over(err) {
+		return
+	}
+	c.mu.Lock()
+	leaving := c.wr.owned || len(c.wr.out) > 0
+	c.mu.Unlock()
+	if leaving {
+		_ = c.flushAll(ctx) // where it fails, so does the frame
+	}
+}
+
 // lost is the end of a connection whose transport ended without a Close frame.
 func (c *Conn) lost(cause error) {
 	if cause == io.EOF {
@@ -235,7 +253,7 @@ func (c *Conn) abort(cause error) {
 
 // linger ends an orderly closing. Its caller owns the read half, for good.
 func (c *Conn) linger() {
-	_ = c.flushAll()
+	_ = c.flushAll(context.Background())
 	c.mu.Lock()
 	c.signal(frame.CloseWritten)
 	failed := c.cl.failed
@@ -251,7 +269,7 @@ func (c *Conn) linger() {
 
 // flushAll writes everything that is queued, or returns the error that ended
 // the writing.
-func (c *Conn) flushAll() error {
+func (c *Conn) flushAll(ctx context.Context) error {
 	c.mu.Lock()
 	if c.wr.err != nil || c.cl.ended {
 		c.mu.Unlock()
@@ -261,7 +279,7 @@ func (c *Conn) flushAll() error {
 	c.wr.push(e)
 	c.dispatch()
 	c.mu.Unlock()
-	return c.await(context.Background(), e)
+	return c.await(ctx, e)
 }
 
 // readToEnd reads until the closing handshake is over, dropping messages, and

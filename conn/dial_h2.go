@@ -49,7 +49,8 @@ func (d *Dialer) dialStream(ctx context.Context, h *hop, rt http.RoundTripper) (
 	s := new(clientStream)
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
-	req.Body, s.out = io.Pipe()
+	s.out = newRequestBody()
+	req.Body = s.out
 	stop := context.AfterFunc(ctx, cancel) // until the response is there
 	resp, err := rt.RoundTrip(req.WithContext(httptrace.WithClientTrace(life, s.trace())))
 	if err != nil {

@@ -95,6 +95,7 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 	err := c.nextMessage(ctx)
 	r.pooled = false
 	if err != nil {
+		c.lastWord(ctx, err)
 		c.endRead(err)
 		return 0, nil, err
 	}
@@ -130,6 +131,7 @@ func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, e
 		if came := msg[len(buf):]; len(came) > 0 {
 			r.msg = append(getBuffer(len(came)), came...)
 		}
+		c.lastWord(ctx, err)
 		c.endRead(err)
 		return 0, buf, err
 	}

@@ -47,6 +47,7 @@ func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, err
 		m.kept, r.msg = r.msg, nil
 	} else if _, err := m.fetch(nil); err != nil {
 		r.open = nil
+		c.lastWord(ctx, err)
 		c.endRead(err)
 		return 0, nil, err
 	}
@@ -81,6 +82,7 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 		if err != nil && m.c.over(err) {
 			m.finish(err)
 		}
+		m.c.lastWord(m.ctx, err)
 		m.c.endRead(err)
 	}
 	return n, err

@@ -12,7 +12,7 @@ import (
 // clientStream is the client's end of an HTTP/2 stream, as a round tripper gives
 // it: the request's body goes out, the response's comes in.
 type clientStream struct {
-	out    *io.PipeWriter
+	out    *requestBody
 	in     io.ReadCloser
 	cancel context.CancelFunc // of the request: RST_STREAM with CANCEL
 
@@ -34,7 +34,7 @@ func (s *clientStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write returns when the round tripper has taken p, as flow control lets it.
+// Write returns when the round tripper has sent p, as flow control lets it.
 func (s *clientStream) Write(p []byte) (int, error) {
 	n, err := s.out.Write(p)
 	if errors.Is(err, io.ErrClosedPipe) {
@@ -44,7 +44,10 @@ func (s *clientStream) Write(p []byte) (int, error) {
 }
 
 // CloseWrite sends END_STREAM.
-func (s *clientStream) CloseWrite() error { return s.out.Close() }
+func (s *clientStream) CloseWrite() error {
+	s.out.finish()
+	return nil
+}
 
 // lastWord is how long the transport may take for END_STREAM, after which the
 // stream is reset.
@@ -58,14 +61,14 @@ func (s *clientStream) Close() error {
 		return nil
 	}
 	time.AfterFunc(lastWord, s.cancel)
-	return s.out.Close()
+	return s.CloseWrite()
 }
 
 // Abort resets the stream. Closing the body ends the reads; that may then wait
 // for the connection to take a frame, which is none of the caller's business.
 func (s *clientStream) Abort() {
 	s.cancel()
-	_ = s.out.CloseWithError(net.ErrClosed)
+	s.out.abort()
 	go s.in.Close()
 }
 
