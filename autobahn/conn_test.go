@@ -62,12 +62,27 @@ func TestClient(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- s.Serve(ctx, l) }()
 	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression}, Proxy: ws.NoProxy}
+	echoCases(ctx, s, func(ctx context.Context, target string) (*ws.Conn, *http.Response, error) {
+		return d.Dial(ctx, "ws://"+l.Addr().String()+target)
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	check(t, &s.Report, len(s.Cases))
+}
+
+// dial connects to a target, a path and a query, of a server.
+type dial func(ctx context.Context, target string) (*ws.Conn, *http.Response, error)
+
+// echoCases has a client run all cases of a server, some at a time.
+func echoCases(ctx context.Context, s *autobahn.Server, d dial) {
 	var wg sync.WaitGroup
 	numbers := make(chan int)
 	for range 8 {
 		wg.Go(func() {
 			for n := range numbers {
-				echo(ctx, d, fmt.Sprintf("ws://%s/runCase?case=%d&agent=ws", l.Addr(), n))
+				d.echo(ctx, fmt.Sprintf("/runCase?case=%d&agent=ws", n))
 			}
 		})
 	}
@@ -78,18 +93,13 @@ func TestClient(t *testing.T) {
 	wg.Wait()
 	// A case may end on the server a little after it has on the client.
 	for n := range s.Cases {
-		echo(ctx, d, fmt.Sprintf("ws://%s/getCaseStatus?case=%d&agent=ws", l.Addr(), n+1))
+		d.echo(ctx, fmt.Sprintf("/getCaseStatus?case=%d&agent=ws", n+1))
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	check(t, &s.Report, len(s.Cases))
 }
 
 // echo echoes until the connection ends. How it does is for the suite to judge.
-func echo(ctx context.Context, d *ws.Dialer, url string) {
-	c, response, err := d.Dial(ctx, url)
+func (d dial) echo(ctx context.Context, target string) {
+	c, response, err := d(ctx, target)
 	if err != nil {
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 			response.Body.Close()

@@ -1,0 +1,203 @@
+package autobahn_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rfc6455/ws/autobahn"
+	ws "github.com/rfc6455/ws/conn"
+	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of this file
+	"github.com/rfc6455/ws/handshake"
+	"golang.org/x/net/http2"
+)
+
+// This file runs both catalogues once more with each connection a stream of
+// HTTP/2 (RFC 8441), between net/http's server and x/net's transport. What is
+// left out is the cases about the opening handshake of HTTP/1.1, which have
+// nothing to say about another: keys, Upgrade and Connection, status 101, the
+// grammar of the header's text, and what comes in one segment with it.
+
+// overStreams are the cases that make sense on a stream.
+func overStreams(more []*autobahn.Case) []*autobahn.Case {
+	return slices.DeleteFunc(append(autobahn.Catalogue(), more...), (*autobahn.Case).Opening)
+}
+
+func TestServerHTTP2(t *testing.T) {
+	u := ws.Upgrader{
+		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression},
+		Origins: []string{handshake.AnyOrigin},
+	}
+	url, transport := serveHTTP2(t, u.Handler(&ws.Events{
+		Message: func(c *ws.Conn, kind ws.MessageType, p []byte) {
+			if c.Append(kind, p) != nil {
+				c.CloseNow()
+			}
+		},
+	}))
+	var report autobahn.Report
+	c := autobahn.Client{
+		Agent: "ws", Cases: overStreams(autobahn.BeyondServers()), RoundTrips: trips,
+		Open: func(ctx context.Context, extensions string) (autobahn.Stream, string, error) {
+			return openStream(ctx, transport, url, extensions)
+		},
+	}
+	if err := c.Run(context.Background(), &report); err != nil {
+		t.Fatal(err)
+	}
+	check(t, &report, len(c.Cases))
+}
+
+func TestClientHTTP2(t *testing.T) {
+	s := &autobahn.Server{Cases: overStreams(autobahn.BeyondClients()), RoundTrips: trips}
+	url, transport := serveHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visit(s, w, r)
+	}))
+	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression}}
+	echoCases(context.Background(), s, func(ctx context.Context, target string) (*ws.Conn, *http.Response, error) {
+		return d.DialVia(ctx, "wss"+strings.TrimPrefix(url, "https")+target, transport)
+	})
+	check(t, &s.Report, len(s.Cases))
+}
+
+// serveHTTP2 serves h and returns a transport that trusts the server, and speaks
+// HTTP/2 alone.
+func serveHTTP2(t *testing.T, h http.Handler) (url string, transport *http2.Transport) {
+	server := httptest.NewUnstartedServer(h)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	config := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"h2"}
+	transport = &http2.Transport{TLSClientConfig: config}
+	t.Cleanup(transport.CloseIdleConnections)
+	return server.URL, transport
+}
+
+// clientStream is the tester's end where the server is tested: the request's
+// body goes out and the response's comes in.
+type clientStream struct {
+	io.ReadCloser // the response's body
+	*io.PipeWriter
+	cancel context.CancelFunc // RST_STREAM
+}
+
+func openStream(ctx context.Context, transport *http2.Transport, url, extensions string) (autobahn.Stream, string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	body, out := io.Pipe()
+	r, err := http.NewRequestWithContext(ctx, http.MethodConnect, url, body)
+	if err != nil {
+		cancel()
+		return nil, "", err
+	}
+	r.Header = http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}
+	if extensions != "" {
+		r.Header.Set("Sec-WebSocket-Extensions", extensions)
+	}
+	response, err := transport.RoundTrip(r)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	if err != nil {
+		cancel()
+		return nil, "", err
+	}
+	return &clientStream{response.Body, out, cancel}, strings.Join(response.Header.Values("Sec-WebSocket-Extensions"), ", "), nil
+}
+
+// Close sends END_STREAM, and resets what the server has not ended in a second.
+func (s *clientStream) Close() error {
+	time.AfterFunc(time.Second, s.cancel)
+	return s.PipeWriter.Close()
+}
+
+func (s *clientStream) Abort() error {
+	s.cancel()
+	return nil
+}
+
+// visit serves the tester's end of a connection where the client is tested.
+func visit(s *autobahn.Server, w http.ResponseWriter, r *http.Request) {
+	stream := &serverStream{ReadCloser: r.Body, w: w, control: http.NewResponseController(w)}
+	extensions := strings.Join(r.Header.Values("Sec-WebSocket-Extensions"), ", ")
+	opened := false
+	// A reset of the client must not overtake what it sent before.
+	ctx := context.WithoutCancel(r.Context())
+	err := s.Visit(ctx, r.URL.RequestURI(), extensions, func(answer string) (autobahn.Stream, error) {
+		opened = true
+		if answer != "" {
+			w.Header().Set("Sec-WebSocket-Extensions", answer)
+		}
+		w.WriteHeader(http.StatusOK)
+		return stream, stream.control.Flush()
+	})
+	if err != nil && !opened {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+	stream.leave()
+}
+
+// serverStream is the tester's end where the client is tested: the request's
+// body comes in and the response's goes out. The handler's return ends it.
+type serverStream struct {
+	io.ReadCloser // the request's body
+	w             http.ResponseWriter
+	control       *http.ResponseController
+
+	writing sync.Mutex // held while w is in use; w is not ours when the handler has returned
+	state   sync.Mutex // for what follows
+	closed  bool
+}
+
+func (s *serverStream) Write(p []byte) (int, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.isClosed() {
+		return 0, io.ErrClosedPipe
+	}
+	n, err := s.w.Write(p)
+	return n, errors.Join(err, s.control.Flush())
+}
+
+// Close ends Read, and with it Visit. END_STREAM follows.
+func (s *serverStream) Close() error {
+	s.close()
+	return s.ReadCloser.Close()
+}
+
+// Abort resets the stream, unless Close is ending it or the handler returns.
+func (s *serverStream) Abort() error {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.control.SetWriteDeadline(time.Unix(1, 0))
+}
+
+// leave waits for a write that is under way.
+func (s *serverStream) leave() {
+	s.close()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+}
+
+func (s *serverStream) close() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.closed = true
+}
+
+func (s *serverStream) isClosed() bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return s.closed
+}
