@@ -258,7 +258,7 @@ func (c *Conn) linger() {
 	c.signal(frame.CloseWritten)
 	failed := c.cl.failed
 	c.mu.Unlock()
-	first := failed || c.role == frame.Server
+	first := failed || c.role() == frame.Server
 	// Where there is no half close, the whole one resets nothing after a
 	// closing handshake: the peer's Close frame was its last.
 	if !first || closeWrite(c.stream) || failed {
@@ -363,8 +363,8 @@ func (c *Conn) ended() {
 	if c.cl.timer != nil {
 		c.cl.timer.Stop()
 	}
-	if c.wr.timer != nil {
-		c.wr.timer.timer.Stop()
+	if c.plainStream != nil && c.timer != nil {
+		c.timer.timer.Stop()
 	}
 	for p := c.pings; p != nil; p = p.next {
 		close(p.pong)

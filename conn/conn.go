@@ -83,14 +83,14 @@ type Conn struct {
 	stream stream          // the transport as everybody below sees it
 	raw    syscall.RawConn // the same as a descriptor, where that is possible; else nil
 	cfg    *Config
-	role   frame.Role
+
+	*plainStream // where raw is nil
 
 	rd   readHalf
 	keep *keepalive // nil while off
 
 	limit atomic.Int64 // MaxMessageSize, read by the reader before each header
 	data  atomic.Pointer[any]
-	life  atomic.Uint32
 
 	// mu guards what follows: the write half and the closing handshake, which
 	// are one state machine, since a Close frame ends the writing.
@@ -132,12 +132,11 @@ func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config)
 
 // newConnOver is newConn for what newStream returns.
 func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	c := &Conn{stream: s, raw: raw, cfg: cfg, role: role, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
+	c := &Conn{stream: s, raw: raw, cfg: cfg, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
 	if c.raw == nil {
-		c.rd.first = new([firstBytes]byte)
-		c.wr.timer = newWriteTimer(c)
+		c.plainStream = &plainStream{timer: newWriteTimer(c)}
 	}
 	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
@@ -161,6 +160,9 @@ func (c *Conn) State() State {
 // Subprotocol returns the subprotocol that was agreed, or "" (RFC 6455
 // section 1.9).
 func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// role is this side's role.
+func (c *Conn) role() frame.Role { return c.wr.enc.Role }
 
 // Deflate returns the parameters of permessage-deflate that were agreed; the
 // zero value where compression was not (RFC 7692 section 7.1).
@@ -239,13 +241,13 @@ func (c *Conn) RemoteAddr() net.Addr {
 
 // lifecycle is the state of the closing handshake; it changes under c.mu and
 // is read anywhere.
-func (c *Conn) lifecycle() frame.Lifecycle { return frame.Lifecycle(c.life.Load()) }
+func (c *Conn) lifecycle() frame.Lifecycle { return frame.Lifecycle(c.rd.life.Load()) }
 
 // signal moves the closing handshake on and returns what is to be done. Call
 // with c.mu held.
 func (c *Conn) signal(s frame.Signal) frame.Action {
 	next, action := frame.Next(c.lifecycle(), s)
-	c.life.Store(uint32(next))
+	c.rd.life.Store(uint32(next))
 	return action
 }
 

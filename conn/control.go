@@ -41,15 +41,15 @@ func (c *Conn) pong(payload []byte) {
 		return
 	}
 	c.rd.answered = true
-	if w.late != nil || int(w.outPongs+w.batch.pongs)+len(payload) > maxPongBytes {
-		w.late = append(w.late[:0], payload...)
+	if w.late != nil || int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes {
 		if w.late == nil {
-			w.late = []byte{}
+			w.late = new([]byte)
 		}
+		*w.late = append((*w.late)[:0], payload...)
 		return
 	}
 	w.out = c.appendControl(w.out, frame.Pong, payload)
-	w.outPongs += int32(len(payload) + frame.MaxHeaderSize)
+	w.outPongs += int16(len(payload) + frame.MaxHeaderSize)
 	w.urgent = w.urgent || w.owned // the owner sends it; else this reader does before it waits
 }
 

@@ -19,7 +19,7 @@ func (c *Conn) appendHeader(dst []byte, h frame.Header) []byte {
 
 // appendFrame appends one frame with its payload. Call with c.mu held.
 func (c *Conn) appendFrame(dst []byte, h frame.Header, p []byte) []byte {
-	if c.role == frame.Client {
+	if c.role() == frame.Client {
 		h.Key = maskingKey()
 	}
 	dst, err := c.wr.enc.AppendFrame(c.room(dst, frame.MaxHeaderSize+len(p)), h, p)
@@ -57,7 +57,7 @@ func (c *Conn) plain() bool { return c.z == nil && c.cfg.Trace == nil }
 // stack of its own. Call with c.mu held.
 func (c *Conn) appendPlain(dst []byte, t MessageType, p []byte) []byte {
 	key := uint32(0)
-	if c.role == frame.Client {
+	if c.role() == frame.Client {
 		key = maskingKey()
 	}
 	dst, err := c.wr.enc.AppendMessage(dst, opcode(t), key, p)
@@ -90,7 +90,7 @@ func (c *Conn) appendPrepared(dst []byte, m *Prepared) []byte {
 		f = m.compressed(&c.z.enc)
 		c.z.enc.Feed(m.p)
 	}
-	if c.role == frame.Client {
+	if c.role() == frame.Client {
 		dst = c.appendFrame(dst, f.header, f.payload)
 	} else {
 		dst = append(c.room(dst, len(f.frame)), f.frame...)

@@ -58,7 +58,7 @@ func (c *Conn) tookBuffer(n int) {
 	r := &c.rd
 	if r.buf == nil && n > 0 {
 		r.buf = getReadBuffer()
-		copy(r.buf, r.first[:n])
+		copy(r.buf, c.first[:n])
 	}
 	r.end = n
 }
@@ -132,7 +132,7 @@ func (c *Conn) fill(ctx context.Context) error {
 
 // read waits for bytes under ctx and reads once into p. With p nil a raw
 // transport puts them into the read buffer, and another one the first few into
-// rd.first. What comes before the waiting and after it is done in functions of
+// first. What comes before the waiting and after it is done in functions of
 // their own, so that there is little on the stack meanwhile.
 func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 	if err := c.beginWait(ctx); err != nil {
@@ -144,7 +144,7 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 	case p != nil:
 		n, err = readStream(ctx, c.stream, p)
 	default:
-		n, err = readStream(ctx, c.stream, c.rd.first[:])
+		n, err = readStream(ctx, c.stream, c.first[:])
 	}
 	return n, c.endWait(ctx, n, err)
 }

@@ -136,7 +136,7 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	}
 }
 
-func (c *Conn) goAway() { c.closeSoon(CloseGoingAway, "the "+c.role.String()+" is shutting down") }
+func (c *Conn) goAway() { c.closeSoon(CloseGoingAway, "the "+c.role().String()+" is shutting down") }
 
 // awaitEmpty returns a channel that is closed when nothing is held any more;
 // nil where that is so already.

@@ -80,7 +80,7 @@ func remote(c *Conn) slog.Attr {
 }
 
 func (l logger) opened(c *Conn, r *handshake.Request) {
-	attrs := []slog.Attr{slog.String("role", c.role.String())}
+	attrs := []slog.Attr{slog.String("role", c.role().String())}
 	if r != nil {
 		attrs = append(attrs, slog.String("target", r.Target), slog.String("origin", r.Get("Origin")))
 	}

@@ -75,7 +75,11 @@ func (l *PoolLog) End() (twice int) {
 func Held(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return cap(c.rd.buf) + cap(c.rd.msg) + cap(c.wr.out) + cap(c.wr.batch.buf) + cap(c.wr.batch.vec) + cap(c.wr.late) + c.wr.queued
+	n := cap(c.rd.buf) + cap(c.rd.msg) + cap(c.wr.out) + cap(c.wr.batch.buf) + cap(c.wr.batch.vec) + c.wr.queued
+	if c.wr.late != nil {
+		n += cap(*c.wr.late)
+	}
+	return n
 }
 
 // TestPoolLog: the log sees what it is for.

@@ -26,19 +26,21 @@ import (
 // All of this is guarded by Conn.mu, except the bytes of the batch, which are
 // the owner's.
 type writeHalf struct {
-	enc frame.Encoder
+	// In an order that leaves no gaps, like all of Conn: see TestSizeOfConn.
 
-	out      []byte // pooled
-	late     []byte // payload of the latest pong beyond maxPongBytes; nil: none
-	outPongs int32  // bytes of pongs in out
-	urgent   bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
-	owned    bool   // the wire has an owner
-	spares   uint8  // how many entries spare has
+	enc      frame.Encoder
+	urgent   bool    // out must leave now; else it may wait for a Write, a Flush or a waiting reader
+	owned    bool    // the wire has an owner
+	spares   uint8   // how many entries spare has
+	outPongs int16   // bytes of pongs in out, and
+	pongs    int16   // in the batch: see maxPongBytes
+	waiting  int32   // how many entries nobody waits for
+	out      []byte  // pooled
+	late     *[]byte // payload of the latest pong beyond maxPongBytes; nil: none
 	batch    batch
 
 	head, tail *entry
-	queued     int   // bytes of the entries that nobody waits for
-	waiting    int32 // how many those are
+	queued     int // bytes of the entries that nobody waits for
 	spare      *entry
 
 	turn     *MessageWriter // the message that has the turn
@@ -46,7 +48,6 @@ type writeHalf struct {
 
 	err   *CloseError // the first error of the transport's write side
 	watch watchRef
-	timer *writeTimer // of a transport that is no socket; else nil
 }
 
 // batch is what the owner of the wire writes.
@@ -54,7 +55,6 @@ type batch struct {
 	buf     []byte // frames; pooled
 	vec     []byte // payload that follows buf: the owner's caller's, not copied
 	off     int    // how many bytes of buf and vec are out
-	pongs   int32
 	entries *entry // of the messages in it, to be told when it is out
 }
 
@@ -144,7 +144,11 @@ func (w *writeHalf) busy() bool { return w.owned || w.ahead() }
 func (w *writeHalf) ahead() bool { return w.head != nil || w.turn != nil }
 
 func (w *writeHalf) buffered() int {
-	return len(w.out) + w.queued + w.batch.rest() + len(w.late)
+	n := len(w.out) + w.queued + w.batch.rest()
+	if w.late != nil {
+		n += len(*w.late)
+	}
+	return n
 }
 
 func (w *writeHalf) push(e *entry) {
@@ -250,7 +254,7 @@ func (c *Conn) gatherOut() {
 	if w.out == nil {
 		return
 	}
-	w.batch.buf, w.batch.pongs = w.out, w.outPongs
+	w.batch.buf, w.pongs = w.out, w.outPongs
 	w.out, w.outPongs = nil, 0
 }
 
@@ -310,6 +314,7 @@ func (c *Conn) settle() {
 	}
 	entries := b.entries
 	*b = batch{}
+	w.pongs = 0
 	for e := entries; e != nil; {
 		next := e.next
 		e.next = nil
@@ -317,8 +322,8 @@ func (c *Conn) settle() {
 		e = next
 	}
 	if w.late != nil && c.canAnswer() {
-		w.out = c.appendControl(w.out, frame.Pong, w.late)
-		w.outPongs += int32(len(w.late))
+		w.out = c.appendControl(w.out, frame.Pong, *w.late)
+		w.outPongs += int16(len(*w.late))
 		w.urgent = true
 	}
 	w.late = nil

@@ -15,6 +15,7 @@ import (
 type readHalf struct {
 	taken   atomic.Uint32 // a reader
 	calling atomic.Bool   // a callback of Serve runs
+	life    atomic.Uint32 // Conn.lifecycle
 
 	typ      MessageType // of the message at work
 	zipped   bool        // it is compressed
@@ -22,9 +23,8 @@ type readHalf struct {
 	answered bool        // a pong was queued that should leave before the next message is delivered
 
 	dec      frame.Decoder
-	buf      []byte            // pooled; nil while nothing is unread
-	pos, end int               // the bytes of buf that are unread
-	first    *[firstBytes]byte // of a transport that is no socket: what is read before a buffer is taken
+	buf      []byte // pooled; nil while nothing is unread
+	pos, end int    // the bytes of buf that are unread
 
 	msg       []byte // the message being put together, after base bytes of the caller's
 	base      int
@@ -34,9 +34,6 @@ type readHalf struct {
 	open  *MessageReader // the message that is being read in pieces
 	watch watchRef
 }
-
-// firstBytes is enough for a small message's frame header.
-const firstBytes = 16
 
 // reader says who has the read half.
 type reader uint32

@@ -118,7 +118,7 @@ func (t *Trace) receivedMessage(c *Conn, size int64) {
 
 func (t *Trace) sent(c *Conn, h frame.Header) {
 	if t.FrameSent != nil {
-		h.Key, h.Masked = 0, c.role == frame.Client
+		h.Key, h.Masked = 0, c.role() == frame.Client
 		t.FrameSent(c, h)
 	}
 }
@@ -135,7 +135,7 @@ func (t *Trace) sentMessage(c *Conn, m MessageInfo) {
 // sentPrepared tells of the frame and the message of a Prepared. A client's
 // frame is one that appendFrame has told of.
 func (t *Trace) sentPrepared(c *Conn, m *Prepared, f *form) {
-	if c.role == frame.Server {
+	if c.role() == frame.Server {
 		t.sent(c, f.header)
 	}
 	t.sentMessage(c, MessageInfo{Type: m.t, Compressed: f.header.RSV != 0, Size: int64(len(m.p)), Wire: int64(len(f.payload))})

@@ -91,7 +91,7 @@ func (c *Conn) writeVec(p, vec []byte) (int, error) {
 // deadline would be for good there (crypto/tls), so that a timer cuts the
 // connection instead.
 func (c *Conn) transmitStream(p []byte) (int, error) {
-	t := c.wr.timer
+	t := c.timer
 	if t == nil {
 		return c.stream.Write(p)
 	}

@@ -14,6 +14,15 @@ type stream interface {
 	SetReadDeadline(t time.Time) error
 }
 
+// plainStream is what a connection needs whose transport is no socket.
+type plainStream struct {
+	first [firstBytes]byte // what is read before a buffer is taken
+	timer *writeTimer      // nil where there is no limit
+}
+
+// firstBytes is enough for a small message's frame header.
+const firstBytes = 16
+
 // aLongTimeAgo interrupts what is blocked.
 var aLongTimeAgo = time.Unix(1, 0)
 

@@ -180,7 +180,7 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	} else {
 		s.fixed = c.remembers(t, len(p))
 	}
-	if c.raw != nil && c.role == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
+	if c.raw != nil && c.role() == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
 		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
 		b.vec = p
 		if tr := c.cfg.Trace; tr != nil {

@@ -330,7 +330,7 @@ func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 	}
 	// Once the turn is given on, other messages refer to this one's text.
 	own.fixed = h.Fin && m.zipped && c.z.enc.Takeover
-	if c.raw != nil && c.role == frame.Server && len(p) >= vecMin {
+	if c.raw != nil && c.role() == frame.Server && len(p) >= vecMin {
 		h.Length = int64(len(p))
 		b.buf = c.appendHeader(b.buf, h)
 		b.vec = p
