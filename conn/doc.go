@@ -59,6 +59,18 @@
 // Config.Trace shows what connections do. Stats counts it, for expvar or another
 // kind of metrics; LogTrace logs it to a slog.Logger.
 //
+// # HTTP/2
+//
+// Upgrade and Handler also take WebSockets over HTTP/2 (RFC 8441), where net/http
+// lets them through: see package xconnect below this one. The connection is then
+// a stream of one that carries others, and has three rules of its own. The
+// handler must not return before Done. The stream is ended in place of TCP, by
+// END_STREAM after the closing handshake and by RST_STREAM where it is cut, with
+// INTERNAL_ERROR for CANCEL, since net/http knows no other. And a peer that is
+// not read from fills its stream's window, and then that of all streams: have
+// http.Server.HTTP2 bound MaxReceiveBufferPerStream below
+// MaxReceiveBufferPerConnection. Package h2 below this one dials.
+//
 // # Limits
 //
 // The zero Config is safe in front of strangers: messages up to 1 MiB, a queue

@@ -32,10 +32,12 @@ type serverStream struct {
 
 	over atomic.Bool // the body has ended, by END_STREAM, RST_STREAM or the loss of the connection
 
+	busy sync.Mutex // held by the write that is under way
+
 	mu      sync.Mutex
 	writing bool
 	closed  bool
-	idle    func() // called when the write that is under way has left
+	idle    func() // called when the write that is under way has left, or has not for too long
 }
 
 // newServerStream takes the stream over from net/http: its timeouts do not
@@ -116,33 +118,59 @@ func returned(err *error) {
 
 // enter and leave enclose a write.
 func (s *serverStream) enter() bool {
+	s.busy.Lock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.writing = !s.closed
+	if s.writing = !s.closed; !s.writing {
+		s.busy.Unlock()
+	}
 	return s.writing
 }
 
 func (s *serverStream) leave() {
 	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
+	s.busy.Unlock()
+	s.tell()
+}
+
+// tell calls what WhenIdle was given, once.
+func (s *serverStream) tell() {
+	s.mu.Lock()
 	f := s.idle
-	s.writing, s.idle = false, nil
+	s.idle = nil
 	s.mu.Unlock()
 	if f != nil {
 		f()
 	}
 }
 
+// stuckWrite is how long the end of a connection waits for a write to leave
+// net/http. That takes no time where the client reads frames of its TCP
+// connection at all: RST_STREAM then ends the write.
+const stuckWrite = 5 * time.Second
+
 // WhenIdle calls f when no write is under way, now or later. The stream is
 // closed: there is none to come.
 func (s *serverStream) WhenIdle(f func()) {
 	s.mu.Lock()
-	if s.writing {
+	writing := s.writing
+	if writing {
 		s.idle = f
-		s.mu.Unlock()
-		return
 	}
 	s.mu.Unlock()
-	f()
+	if !writing {
+		f()
+		return
+	}
+	time.AfterFunc(stuckWrite, s.tell)
+}
+
+// wait returns when no write is under way, however long that takes.
+func (s *serverStream) wait() {
+	s.busy.Lock()
+	defer s.busy.Unlock()
 }
 
 // CloseWrite stands for the half close of TCP. END_STREAM is sent when the

@@ -20,7 +20,9 @@ import (
 func overStream(r *http.Request) bool { return r.ProtoMajor >= 2 }
 
 // acceptStream sends the response to an extended CONNECT and makes a connection
-// of its stream.
+// of its stream. HandshakeTimeout has nothing to bound: flow control holds no
+// headers up, and where the TCP connection does, no deadline of the stream helps
+// (http.HTTP2Config.WriteByteTimeout does).
 func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, req *handshake.Request, a *handshake.Accepted) (*Conn, error) {
 	s, err := newServerStream(w, r)
 	if err != nil {
@@ -40,8 +42,9 @@ func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, req *han
 }
 
 // serveStream serves ev on the goroutine of net/http, which ends the stream when
-// it returns.
+// it returns: when nobody uses it any more.
 func (c *Conn) serveStream(ev *Events, req *handshake.Request) {
 	_ = c.serve(context.Background(), ev, req) // Close tells the end
-	<-c.Done()                                 // where a callback panicked, or Serve could not begin
+	<-c.Done()                                 // where a Group had closed it before Serve could begin
+	c.stream.(*pumpStream).ReadWriteCloser.(*serverStream).wait()
 }
