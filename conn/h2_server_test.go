@@ -322,6 +322,7 @@ func TestH2Stuck(t *testing.T) {
 		if d := time.Since(start); d > defaultCloseTimeout+stuckWrite {
 			t.Errorf("Close took %v", d)
 		}
+		synctest.Wait()
 		select {
 		case <-returned:
 			t.Error("the handler returned with a write under way")
