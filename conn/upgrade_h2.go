@@ -31,7 +31,6 @@ func (u *Upgrader) acceptStream(w http.ResponseWriter, r *http.Request, req *han
 	}
 	h := http.Header{}
 	a.AddHeader(h) // holds those of w too
-	clear(s.w.Header())
 	maps.Copy(s.w.Header(), h)
 	s.w.WriteHeader(http.StatusOK)
 	if err := s.control.Flush(); err != nil {
