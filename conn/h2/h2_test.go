@@ -361,3 +361,44 @@ func TestContext(t *testing.T) {
 	}
 	close(held)
 }
+
+// TestHeapPerSocket bounds what an idle socket holds, both ends together. Most of
+// it is a buffer of the Transport's, of the size of a frame: smallFrames keeps it
+// from being half a MiB.
+func TestHeapPerSocket(t *testing.T) {
+	const sockets = 100
+	s := serve(t, &ws.Upgrader{}, nil)
+	d := s.dialer(t)
+	conns := make([]*ws.Conn, sockets)
+	open := func(i int) {
+		c, _, err := d.Dial(bg, s.url())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := echo(c, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		conns[i] = c
+	}
+	open(0) // and the connection that they share
+	before := heap()
+	for i := 1; i < sockets; i++ {
+		open(i)
+	}
+	if per := (heap() - before) / (sockets - 1); per > 150<<10 {
+		t.Errorf("%d bytes, want at most 150 KiB", per)
+	}
+	for _, c := range conns {
+		_ = c.CloseNow()
+	}
+}
+
+// heap is what is reachable.
+func heap() int {
+	for range 3 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 )
 
 // over is what the server says of the connection that it was asked on.
@@ -37,14 +38,14 @@ func TestOverHTTP2(t *testing.T) {
 	}
 	p.do(t, chromedp.Click("#connect"))
 	p.shows(t, "#carrier", "HTTP/2: 4 sockets on this page’s connection")
-	got := await[[]event](t, p, `async () => {
+	got := await[[]pagetest.Event](t, p, `async () => {
 		const r = record("/echo");
 		await r.until("open");
 		r.ws.close(4001, "bye");
 		await r.until("close");
 		return r.events;
 	}`)
-	wantEvents(t, got, event{Type: "open", ReadyState: 1}, closeEvent(4001, "", true)) // the answer repeats the code alone
+	pagetest.WantEvents(t, got, pagetest.Open, pagetest.Close(4001, "", true)) // the answer repeats the code alone
 }
 
 // TestWithoutHTTP2: the same page and the same server without TLS, and with the
