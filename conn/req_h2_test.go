@@ -409,8 +409,8 @@ func closedStream(c *h2Client) {
 	c.open(3)
 }
 
-// streamResetByServer: "reset exceptions are represented with the RST_STREAM frame".
-// CANCEL is the code that it should have; net/http gives handlers another.
+// streamResetByServer: a reset of TCP is RST_STREAM here. CANCEL is the code that it
+// should have; net/http gives handlers another.
 func streamResetByServer(c *h2Client) {
 	c.start()
 	conn := c.open(1)

@@ -201,9 +201,9 @@ func (s *serverStream) shut() (writing bool) {
 	return s.writing
 }
 
-// reset sends RST_STREAM, which is all that ends a write that is blocked. "Stream
-// closure" by reset should say CANCEL (RFC 8441 section 5), but net/http lets
-// handlers reset a stream only so, and says INTERNAL_ERROR.
+// reset sends RST_STREAM, which is all that ends a write that is blocked. RFC 8441
+// section 5 wants the code CANCEL, but this is the one way in which net/http lets
+// a handler reset its stream, and the code is INTERNAL_ERROR.
 func (s *serverStream) reset() {
 	if s.left() {
 		return
