@@ -32,7 +32,7 @@ type serverStream struct {
 
 	over atomic.Bool // the body has ended, by END_STREAM, RST_STREAM or the loss of the connection
 
-	busy sync.Mutex // held by the write that is under way
+	busy chan struct{} // holds the write that is under way
 
 	mu      sync.Mutex
 	writing bool
@@ -51,7 +51,10 @@ func newServerStream(w http.ResponseWriter, r *http.Request) (*serverStream, err
 		}
 		w = u.Unwrap()
 	}
-	s := &serverStream{ctx: r.Context(), w: w, control: http.NewResponseController(w), body: r.Body, remote: r.RemoteAddr}
+	s := &serverStream{
+		ctx: r.Context(), w: w, control: http.NewResponseController(w), body: r.Body,
+		remote: r.RemoteAddr, busy: make(chan struct{}, 1),
+	}
 	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	switch w.(type) {
 	case interface{ FlushError() error }, http.Flusher:
@@ -118,11 +121,11 @@ func returned(err *error) {
 
 // enter and leave enclose a write.
 func (s *serverStream) enter() bool {
-	s.busy.Lock()
+	s.busy <- struct{}{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writing = !s.closed; !s.writing {
-		s.busy.Unlock()
+		<-s.busy
 	}
 	return s.writing
 }
@@ -131,7 +134,7 @@ func (s *serverStream) leave() {
 	s.mu.Lock()
 	s.writing = false
 	s.mu.Unlock()
-	s.busy.Unlock()
+	<-s.busy
 	s.tell()
 }
 
@@ -169,8 +172,8 @@ func (s *serverStream) WhenIdle(f func()) {
 
 // wait returns when no write is under way, however long that takes.
 func (s *serverStream) wait() {
-	s.busy.Lock()
-	defer s.busy.Unlock()
+	s.busy <- struct{}{}
+	<-s.busy
 }
 
 // CloseWrite stands for the half close of TCP. END_STREAM is sent when the
