@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -263,5 +264,23 @@ func TestH2Goroutines(t *testing.T) {
 	// What such a socket holds while it waits, of this package's.
 	if size := unsafe.Sizeof(pumpStream{}) + unsafe.Sizeof(serverStream{}); size > 1024 {
 		t.Errorf("a stream is %d bytes, want at most 1024", size)
+	}
+}
+
+// TestH2BodyTaken: a write that was taken whole has succeeded, also where the
+// server ends the stream before the transport comes for more; half of one has
+// not.
+func TestH2BodyTaken(t *testing.T) {
+	for taken, want := range map[int]error{5: nil, 2: io.ErrClosedPipe} {
+		b := newRequestBody()
+		done := make(chan error, 1)
+		go func() { _, err := b.Write([]byte("hello")); done <- err }()
+		if n, err := b.Read(make([]byte, taken)); n != taken || err != nil {
+			t.Fatal(n, err)
+		}
+		_ = b.Close()
+		if err := <-done; err != want {
+			t.Errorf("%d of 5 bytes taken: %v, want %v", taken, err, want)
+		}
 	}
 }

@@ -80,7 +80,9 @@ func (b *requestBody) Write(p []byte) (int, error) {
 		for b.writing && b.end != bodyAborted && !b.gone {
 			b.moved.Wait()
 		}
-		n, done := len(p)-len(b.p), !b.writing
+		// What was taken whole before the server ended the stream may well have
+		// made it do so: the reader learns.
+		n, done := len(p)-len(b.p), !b.writing || len(b.p) == 0 && b.gone && b.end == bodyOpen
 		b.p, b.writing = nil, false // p is the caller's again
 		if done {
 			return n, nil
