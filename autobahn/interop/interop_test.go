@@ -127,7 +127,7 @@ func (s *subject) everything(t *testing.T, o setting) {
 	v.try(t, theirClose, v.askEnd)
 
 	var raw *wiretap
-	if s.via == nil {
+	if s.via == nil && !s.peer.http2 {
 		raw = new(wiretap)
 	}
 	v = s.open(t, o, ws.Config{FragmentSize: 1000}, raw)
@@ -200,11 +200,17 @@ func (s *subject) open(t *testing.T, o setting, cfg ws.Config, raw *wiretap) *co
 func (s *subject) accept(ctx context.Context, t *testing.T, o setting, cfg ws.Config, raw *wiretap) (*ws.Conn, error) {
 	u := &ws.Upgrader{Config: cfg, Subprotocols: []string{"chat"}, Origins: []string{handshake.AnyOrigin}}
 	accepted := make(chan *ws.Conn, 1)
-	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, err := u.Upgrade(w, r); err == nil {
 			accepted <- c
+			<-c.Done() // over HTTP/2 the stream ends with the handler
 		}
-	}), o.secure && s.via == nil, raw)
+	})
+	server := serve
+	if s.peer.http2 {
+		server = serveHTTP2
+	}
+	url := server(t, h, o.secure && s.via == nil, raw)
 	url, err := s.front(ctx, t, url+"/")
 	if err != nil {
 		return nil, err
@@ -253,7 +259,12 @@ func (s *subject) dial(ctx context.Context, t *testing.T, o setting, cfg ws.Conf
 			return nil, err
 		}
 	}
-	c, _, err := d.Dial(ctx, target)
+	var c *ws.Conn
+	if s.peer.http2 {
+		c, _, err = d.DialVia(ctx, target, plainHTTP2(t))
+	} else {
+		c, _, err = d.Dial(ctx, target)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type peer struct {
 	lacks      []aspect // what its users have no call for
 	compressed []aspect // what is left out where messages are compressed
 	unbounded  bool     // its server is not asked to bound its window
+	http2      bool     // it is met over HTTP/2
 }
 
 // role is what the peer is; this library is the other side.
@@ -57,6 +58,8 @@ var peers = []peer{
 		lacks: []aspect{theirFragments},
 	},
 	{name: "wsproto", argv: pythonPeer("wsproto_.py"), roles: both, parameters: every, compressed: []aspect{between}},
+	{name: "Node http2 and ws", argv: nodePeer("http2.mjs"), roles: both, http2: true},
+	{name: "Python h2 and wsproto", argv: pythonPeer("h2_.py"), roles: both, compressed: []aspect{between}, http2: true},
 	{name: "libcurl", argv: pythonPeer("curl.py"), roles: []role{asClient}, plain: true},
 	{name: "libwebsockets", argv: func() []string { return []string{built.lws} }, roles: both, compressed: []aspect{empty, theirPing}, unbounded: true},
 }

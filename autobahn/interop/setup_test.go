@@ -19,7 +19,7 @@ import (
 // rest are Debian's packages.
 var (
 	fromNPM  = []string{"ws@8.23.0", "undici@7.30.2"}
-	fromPyPI = []string{"websockets==17.4", "aiohttp==3.14.5", "wsproto==1.3.2", "pycurl==7.49.0"}
+	fromPyPI = []string{"websockets==17.4", "aiohttp==3.14.5", "wsproto==1.3.2", "h2==4.4.1", "pycurl==7.49.0"}
 )
 
 // built is what TestMain has made below .cache/interop, which git ignores.

@@ -3,6 +3,7 @@ messages that begin with "/" ask for more than an echo. See the README."""
 import asyncio
 import os
 import sys
+import threading
 
 MAX = 1 << 25
 PIECE = 1000  # bytes, or characters, of a fragment
@@ -34,6 +35,14 @@ def command(message):
 
 def pieces(message):
     return [message[i:i + PIECE] for i in range(0, len(message), PIECE)]
+
+
+def run_threads(serve, connect):
+    """As arun, for libraries that block: each line has a thread."""
+    for line in sys.stdin:
+        verb, *words = line.split()
+        job, args = (serve, ()) if verb == "serve" else (connect, (words.pop(0),))
+        threading.Thread(target=job, args=(*args, offer(words)), daemon=True).start()
 
 
 async def arun(serve, connect):

@@ -1,11 +1,10 @@
 """A peer on wsproto, which leaves the sockets to its user."""
 import socket
 import ssl
-import sys
 import threading
 from urllib.parse import urlsplit
 
-from peer import command, offer, pieces, say
+from peer import command, pieces, run_threads, say
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (AcceptConnection, BytesMessage, CloseConnection, Message, Ping, Pong, RejectConnection,
                             Request, TextMessage)
@@ -101,9 +100,5 @@ def connect(url, o):
     t.run()
 
 
-for line in sys.stdin:
-    verb, *words = line.split()
-    if verb == "serve":
-        threading.Thread(target=serve, args=(offer(words),), daemon=True).start()
-    else:
-        threading.Thread(target=connect, args=(words[0], offer(words[1:])), daemon=True).start()
+if __name__ == "__main__":
+    run_threads(serve, connect)
