@@ -21,6 +21,10 @@ How it is done: [autobahn/interop](../autobahn/interop/README.md).
 - *permessage-deflate*: messages with all the parameters that are listed (the bits of each side's window, and whether
   it kept it between messages), and all of the above once more with it, but for 16 MiB with Node's own WebSocket,
   pings between fragments with wsproto, and empty messages and its own pings with libwebsockets.
+- *HTTP/2*: the rows of "Node http2 and ws" (ws makes the frames on a stream of Node's http2), of "Python h2 and wsproto",
+  and of HAProxy "to HTTP/2" or "HTTP/2 to" are over HTTP/2 (RFC 8441). nginx does not take WebSockets over HTTP/2 and
+  says so in its SETTINGS, so that clients come with HTTP/1.1. nghttp sees SETTINGS_ENABLE_CONNECT_PROTOCOL. curl has no
+  WebSockets over HTTP/2.
 - –: the peer has no call for it, or it was not tried. libcurl was met without compression.
 
 `
@@ -46,10 +50,12 @@ func versions() string {
 		{"websockets", []string{"echo", fromPyPI[0]}},
 		{"aiohttp", []string{"echo", fromPyPI[1]}},
 		{"wsproto", []string{"echo", fromPyPI[2]}},
+		{"h2", []string{"echo", fromPyPI[3]}},
 		{"libcurl", []string{built.python, "-c", "import pycurl; print(pycurl.version.split('libcurl/')[1])"}},
 		{"libwebsockets", []string{built.lws, "version"}},
 		{nginx.program, []string{must(executable(nginx.program)), "-v"}},
 		{haproxy.program, []string{must(executable(haproxy.program)), "-v"}},
+		{"nghttp", []string{"nghttp", "--version"}},
 		{tinyproxy.program, []string{must(executable(tinyproxy.program)), "-v"}},
 	} {
 		out, err := exec.Command(v.argv[0], v.argv[1:]...).CombinedOutput()
