@@ -23,8 +23,7 @@ How it is done: [autobahn/interop](../autobahn/interop/README.md).
   pings between fragments with wsproto, and empty messages and its own pings with libwebsockets.
 - *HTTP/2*: the rows of "Node http2 and ws" (ws makes the frames on a stream of Node's http2), of "Python h2 and wsproto",
   and of HAProxy "to HTTP/2" or "HTTP/2 to" are over HTTP/2 (RFC 8441). nginx does not take WebSockets over HTTP/2 and
-  says so in its SETTINGS, so that clients come with HTTP/1.1. nghttp sees SETTINGS_ENABLE_CONNECT_PROTOCOL. curl has no
-  WebSockets over HTTP/2.
+  says so in its SETTINGS, so that clients come with HTTP/1.1. nghttp sees SETTINGS_ENABLE_CONNECT_PROTOCOL.
 - –: the peer has no call for it, or it was not tried. libcurl was met without compression.
 
 `
