@@ -2,6 +2,7 @@
 //
 //	go test -bench . ./bench                      # everything, about two minutes
 //	go test -bench . -benchtime 100ms ./bench     # a quick look
+//	go test -run '^$' -bench HTTP2 ./bench        # sockets as streams; docs/http2.md has figures
 //	go test -bench 'Echo/16KiB' -cpuprofile cpu.out ./bench
 //
 // Messages are masked wherever a client's would be, and every benchmark checks
