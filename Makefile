@@ -86,13 +86,16 @@ fmt: ## find files that gofumpt would change
 	@files=$$($(GOFUMPT) -l .) && if [ -n "$$files" ]; then \
 		echo "run $(GOFUMPT) -w on:"; echo "$$files"; exit 1; fi
 
-vet: ## vet, tests included, for every kind of machine
-	go vet ./...
-	go vet -tags purego ./...
-	GOARCH=386 go vet ./...
-	GOARCH=arm64 go vet ./...
-	GOOS=darwin GOARCH=arm64 go vet ./...
-	GOOS=windows go vet ./...
+# Go has no darwin/386.
+PLATFORMS = linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 windows/386
+
+vet: ## build and vet, tests included, for every kind of machine, with and without assembly
+	@for p in $(PLATFORMS); do for tags in '' purego; do \
+		case $$p-$$tags in *386-purego) continue;; esac; \
+		echo "build and vet for $$p $$tags"; \
+		export GOOS=$${p%/*} GOARCH=$${p#*/}; \
+		go build -tags "$$tags" ./... && go vet -tags "$$tags" ./... || exit 1; \
+	done; done
 
 static: ## staticcheck
 	$(STATICCHECK) ./...
