@@ -175,7 +175,7 @@ func TestPongQueue(t *testing.T) {
 	for _, role := range []frame.Role{frame.Server, frame.Client} {
 		t.Run(fmt.Sprintf("RUSTSEC-2020-0043_pong_queue/%v", role), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, peer := pipePeer(t, role, 4<<10, Config{WriteTimeout: 10 * time.Second})
+				c, peer := pipePeer(t, role, 1<<10, Config{WriteTimeout: 10 * time.Second})
 				served := make(chan error, 1)
 				go func() { served <- c.Serve(bg, &Events{}) }()
 				pings := frames(role, 1000, frame.Header{Opcode: frame.Ping, Fin: true}, string(pattern(125)))
