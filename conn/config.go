@@ -43,7 +43,8 @@ type Config struct {
 
 	// WriteTimeout bounds one write to the transport, of at most 64 KiB or
 	// one frame: a peer that never reads loses its connection with
-	// ErrWriteTimeout. Default: 30 s.
+	// ErrWriteTimeout. On a transport that is no socket, such as TLS, it may
+	// come up to a sixteenth earlier. Default: 30 s.
 	WriteTimeout time.Duration
 
 	// CloseTimeout bounds the closing handshake, from the first Close frame to

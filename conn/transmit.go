@@ -104,18 +104,25 @@ func (c *Conn) transmitStream(p []byte) (int, error) {
 }
 
 // writeTimer cuts a connection whose transport takes no bytes. Setting and
-// stopping a timer for each write would cost more than framing the message, so
-// the timer stays set as long as there are writes, and looks now and then how
-// long the one that is under way has been.
+// stopping a timer for each write, or looking at the clock, would cost as much
+// as framing the message, so the timer stays set as long as there are writes,
+// and looks now and then whether the one that is under way has been for too
+// long. The first write after a pause is timed exactly, others to a sixteenth of
+// the timeout less.
 type writeTimer struct {
 	c       *Conn
 	timeout time.Duration
 	timer   *time.Timer
 
-	began   atomic.Int64 // when the write that is under way began, by now(); 0: none is
+	writes  atomic.Uint64 // begun and ended ones: odd while one is under way
+	seen    atomic.Uint64 // writes at the last look
+	looks   atomic.Int32  // how many have found the same write
 	armed   atomic.Bool
 	expired atomic.Bool
 }
+
+// writeLooks is how many looks must find the same write to call it too long.
+const writeLooks = 16
 
 // newWriteTimer returns nil where there is no limit.
 func newWriteTimer(c *Conn) *writeTimer {
@@ -131,34 +138,39 @@ func newWriteTimer(c *Conn) *writeTimer {
 
 // start and stop enclose a write. They are the owner of the wire's.
 func (t *writeTimer) start() {
-	t.began.Store(now())
-	if !t.armed.Load() {
-		t.armed.Store(true)
-		t.timer.Reset(t.timeout)
+	n := t.writes.Add(1)
+	if t.armed.Load() {
+		return
 	}
+	t.armed.Store(true)
+	t.seen.Store(n)
+	t.looks.Store(0)
+	t.timer.Reset(t.timeout / writeLooks)
 }
 
 // stop reports whether the write was cut for having taken too long.
 func (t *writeTimer) stop() bool {
-	t.began.Store(0)
+	t.writes.Add(1)
 	return t.expired.Load()
 }
 
 // look is the timer's function.
 func (t *writeTimer) look() {
-	began := t.began.Load()
-	if began == 0 {
+	n := t.writes.Load()
+	if n%2 == 0 {
 		t.armed.Store(false)
-		if began = t.began.Load(); began == 0 {
+		if t.writes.Load() == n {
 			return // a pause: the next write sets the timer again
 		}
 		t.armed.Store(true) // one has begun since, and may have found it set
+		n = t.writes.Load()
 	}
-	left := t.timeout - time.Duration(now()-began)
-	if left > 0 {
-		t.timer.Reset(left)
+	if t.seen.Swap(n) != n {
+		t.looks.Store(1) // it may have begun right after the look before
+	} else if t.looks.Add(1) >= writeLooks && n%2 == 1 {
+		t.expired.Store(true)
+		t.c.abort(ErrWriteTimeout)
 		return
 	}
-	t.expired.Store(true)
-	t.c.abort(ErrWriteTimeout)
+	t.timer.Reset(t.timeout / writeLooks)
 }
