@@ -66,8 +66,12 @@ func normalizeHost(u *url.URL) error {
 	if err != nil {
 		return err
 	}
-	if strings.IndexByte(host, ':') >= 0 && u.Host[0] == '[' {
+	switch {
+	case strings.IndexByte(host, ':') < 0:
+	case u.Host[0] == '[':
 		host = "[" + host + "]"
+	case strings.Trim(host, ":") != "": // else there is no host: checkURL's to say
+		return errColons // now: without an empty port it would look like a host and a port
 	}
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
@@ -79,6 +83,9 @@ func normalizeHost(u *url.URL) error {
 	u.Host = host
 	return nil
 }
+
+// errColons is returned for an IPv6 address that can't be told from a port.
+var errColons = errors.New("websocket: the URL's host has colons: write an IPv6 address in brackets")
 
 // errHost is returned for a host that has no A-label as far as we can tell.
 var errHost = errors.New("websocket: the URL's host cannot be turned into its ASCII form: write its A-labels (xn--...) instead")
@@ -226,7 +233,7 @@ func checkURL(u *url.URL) error {
 	case u.Hostname() == "":
 		return errors.New("websocket: the URL has no host")
 	case u.Host[0] != '[' && strings.IndexByte(u.Hostname(), ':') >= 0:
-		return errors.New("websocket: the URL's host has colons: write an IPv6 address in brackets")
+		return errColons
 	case u.Fragment != "" || u.Opaque != "":
 		return errors.New("websocket: the URL must be ws://host/path without a fragment: use ParseURL")
 	case !consistsOf(hostHeader(u), &hostBytes):
