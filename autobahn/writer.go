@@ -19,7 +19,7 @@ type writer struct {
 	wake  *sync.Cond
 	queue []piece
 	free  [][]byte // buffers of written pieces
-	held  bool     // write nothing for now
+	held  bool     // gather, and write nothing, until it is let go
 	end   bool     // close the connection when the queue is empty
 	dead  bool
 }

@@ -10,19 +10,18 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RemoteSettingsChanged, RequestReceived, ResponseReceived, StreamEnded, StreamReset
 from h2.settings import SettingCodes
-from peer import command, pieces, run_threads, say
+from peer import run_threads, say
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
-from wsproto_ import extensions  # the parameters of permessage-deflate
+from wsproto_ import Frames, extensions
 
 
-class Talk:
+class Talk(Frames):
     def __init__(self, sock, client, o):
+        super().__init__()
         self.sock, self.client, self.o = sock, client, o
         self.h2 = H2Connection(H2Configuration(client_side=client, header_encoding="utf-8"))
         self.stream, self.ws, self.out = None, None, bytearray()
-        self.parts, self.fragments = [], False
-        self.over, self.ended, self.left = False, False, False  # the Close frames; END_STREAM in, and out
+        self.ended, self.left = False, False  # END_STREAM in, and out
 
     def run(self, url=None):
         try:
@@ -119,38 +118,6 @@ class Talk:
 
     def send(self, event):
         self.out += self.ws.send(event)
-
-    def frame(self, event):
-        if isinstance(event, Ping):
-            self.send(event.response())
-        elif isinstance(event, Pong):
-            self.send(TextMessage("pong " + bytes(event.payload).decode()))
-        elif isinstance(event, CloseConnection):
-            if self.ws.state.name == "REMOTE_CLOSING":
-                self.send(event.response())
-            say("closed", event.code, event.reason or "")
-            self.over = True
-        elif isinstance(event, Message):
-            self.parts.append(event.data)
-            if event.message_finished:
-                whole = ("" if isinstance(event, TextMessage) else b"").join(self.parts)
-                self.parts = []
-                self.message(whole)
-
-    def message(self, m):
-        name, arg, code = command(m)
-        if name == "fragments":
-            self.fragments = True
-        elif name == "ping":
-            self.send(Ping(arg.encode()))
-        elif name == "close":
-            self.send(CloseConnection(code, arg))
-        else:
-            kind = TextMessage if isinstance(m, str) else BytesMessage
-            parts = pieces(m) if self.fragments else [m]
-            self.fragments = False
-            for i, part in enumerate(parts):
-                self.send(kind(part, message_finished=i == len(parts) - 1))
 
 
 def serve(o):

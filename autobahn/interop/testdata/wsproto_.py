@@ -18,39 +18,15 @@ def extensions(o):
     return [PerMessageDeflate(**{NAMES[k]: v for k, v in o.items() if k in NAMES})] if "deflate" in o else []
 
 
-class Talk:
-    def __init__(self, sock, role, o):
-        self.sock, self.ws, self.extensions = sock, WSConnection(role), extensions(o)
+class Frames:
+    """What a peer says to the frames of wsproto, wherever they travel. Whoever
+    inherits it has ws, which is wsproto's connection, and send."""
+
+    def __init__(self):
         self.parts, self.fragments, self.over = [], False, False
 
-    def send(self, event):
-        self.sock.sendall(self.ws.send(event))
-
-    def run(self):
-        try:
-            while not self.over:
-                data = self.sock.recv(1 << 16)
-                self.ws.receive_data(data or None)
-                for event in self.ws.events():
-                    self.handle(event)
-            self.sock.shutdown(socket.SHUT_WR)
-            while self.sock.recv(1 << 16):  # the server ends TCP first (RFC 6455 section 7.1.1)
-                pass
-        except Exception as e:
-            if not self.over:
-                say("failed", repr(e))
-        self.sock.close()
-
-    def handle(self, event):
-        if isinstance(event, Request):
-            self.send(AcceptConnection(subprotocol="chat", extensions=self.extensions))
-            say("open", "chat")
-        elif isinstance(event, AcceptConnection):
-            say("open", event.subprotocol)
-        elif isinstance(event, RejectConnection):
-            say("failed", event.status_code)
-            self.over = True
-        elif isinstance(event, Ping):
+    def frame(self, event):
+        if isinstance(event, Ping):
             self.send(event.response())
         elif isinstance(event, Pong):
             self.send(TextMessage("pong " + bytes(event.payload).decode()))
@@ -80,6 +56,42 @@ class Talk:
             self.fragments = False
             for i, part in enumerate(parts):
                 self.send(kind(part, message_finished=i == len(parts) - 1))
+
+
+class Talk(Frames):
+    def __init__(self, sock, role, o):
+        super().__init__()
+        self.sock, self.ws, self.extensions = sock, WSConnection(role), extensions(o)
+
+    def send(self, event):
+        self.sock.sendall(self.ws.send(event))
+
+    def run(self):
+        try:
+            while not self.over:
+                data = self.sock.recv(1 << 16)
+                self.ws.receive_data(data or None)
+                for event in self.ws.events():
+                    self.handle(event)
+            self.sock.shutdown(socket.SHUT_WR)
+            while self.sock.recv(1 << 16):  # the server ends TCP first (RFC 6455 section 7.1.1)
+                pass
+        except Exception as e:
+            if not self.over:
+                say("failed", repr(e))
+        self.sock.close()
+
+    def handle(self, event):
+        if isinstance(event, Request):
+            self.send(AcceptConnection(subprotocol="chat", extensions=self.extensions))
+            say("open", "chat")
+        elif isinstance(event, AcceptConnection):
+            say("open", event.subprotocol)
+        elif isinstance(event, RejectConnection):
+            say("failed", event.status_code)
+            self.over = True
+        else:
+            self.frame(event)
 
 
 def serve(o):
