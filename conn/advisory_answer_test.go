@@ -77,6 +77,11 @@ func headersMissing(t *testing.T) {
 			t.Errorf("without line %d: %v", i, err)
 		}
 	}
+	// Over HTTP/2 an answer has no more than a status: text that claims to be one
+	// is none.
+	if s, err := answerTo(new(Dialer), "HTTP/2.0 200 OK\r\n\r\n"); err == nil || !s.isClosed() {
+		t.Errorf("HTTP/2 in text: %v", err)
+	}
 }
 
 // answerByteByByte: 60 KiB in single bytes are parsed once, when all are there.

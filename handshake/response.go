@@ -66,7 +66,9 @@ func parseResponse(head string) (*http.Response, *Error) {
 }
 
 // parseStatusLine parses "HTTP-version SP 3DIGIT SP [ reason-phrase ]" (RFC 9112
-// section 4). The last space may be missing with the reason, as it often is.
+// section 4). The last space may be missing with the reason, as it often is. The
+// version is one of HTTP/1: an HTTP/2 response has no status line, and one that
+// said so in text would be judged without its Accept.
 func parseStatusLine(resp *http.Response, line string) (ok bool) {
 	version, status, _ := strings.Cut(line, " ")
 	code, reason, _ := strings.Cut(status, " ")
@@ -76,7 +78,7 @@ func parseStatusLine(resp *http.Response, line string) (ok bool) {
 	resp.Proto, resp.Status = version, status
 	resp.StatusCode = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
 	resp.ProtoMajor, resp.ProtoMinor, ok = parseVersion(version)
-	return ok
+	return ok && resp.ProtoMajor == 1
 }
 
 // parseResponseFields adds the header lines in s, up to the blank one, to h. "A
