@@ -29,6 +29,12 @@ type Client struct {
 	// 1000, as in the Autobahn|Testsuite. Fewer make a run shorter.
 	RoundTrips int
 
+	// Patience multiplies the time that the server is given to answer, to fail the
+	// connection and to close TCP, up to a minute; zero is 1: as much as the
+	// Autobahn|Testsuite gives, which is one second for most. More keeps a server that
+	// shares a busy machine from being called wrong where it is only slow.
+	Patience int
+
 	// TLS is used for wss; nil: the system's certificates.
 	TLS *tls.Config
 
@@ -145,7 +151,8 @@ func (r *clientRun) one(ctx context.Context, c *Case) error {
 
 // test opens a connection for a case and runs it there.
 func (r *clientRun) test(ctx context.Context, c *Case) (*tester, error) {
-	var t *tester
+	t := newTester(c, nil, false)
+	t.adjust(r.RoundTrips, r.Patience)
 	var early []byte
 	var err error
 	if r.Open != nil {
@@ -154,7 +161,7 @@ func (r *clientRun) test(ctx context.Context, c *Case) (*tester, error) {
 		if s, answer, err = r.Open(ctx, c.offer()); err != nil {
 			s = noStream{}
 		}
-		t = newTester(c, s, false)
+		t.connect(s)
 		if err == nil {
 			err = t.takeAnswer(answer)
 		}
@@ -163,11 +170,8 @@ func (r *clientRun) test(ctx context.Context, c *Case) (*tester, error) {
 		if failed != nil {
 			return nil, failed
 		}
-		t = newTester(c, nc, false)
+		t.connect(nc)
 		early, err = t.openClient(nc, r.url)
-	}
-	if r.RoundTrips > 0 {
-		t.roundTrips = r.RoundTrips
 	}
 	if err != nil {
 		t.refuse(err)

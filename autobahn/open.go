@@ -60,7 +60,7 @@ func readHead(nc net.Conn, early []byte) (head, rest []byte, err error) {
 // openClient does the client's opening handshake on nc (RFC 6455 section 4.1). Bytes
 // that came after the response are returned.
 func (t *tester) openClient(nc net.Conn, u *url.URL) ([]byte, error) {
-	nc.SetDeadline(time.Now().Add(t.c.hello.patience()))
+	nc.SetDeadline(time.Now().Add(t.allow(t.c.hello.patience())))
 	key := newKey()
 	request := "GET " + u.RequestURI() + " HTTP/1.1\r\n" +
 		"User-Agent: " + product + "\r\n" +

@@ -45,11 +45,15 @@ func (o *Outcome) Passed() bool {
 		(v.BehaviorClose == OK || v.BehaviorClose == Informational)
 }
 
-// String returns the outcome in a line.
+// String returns the outcome in a line, with the reasons if it has not passed.
 func (o *Outcome) String() string {
 	s := fmt.Sprintf("%s %s, close %s", o.Case.ID, o.verdict.Behavior, o.verdict.BehaviorClose)
-	if !o.Passed() {
-		s += ": " + o.verdict.Result + " " + o.verdict.ResultClose
+	if o.Passed() {
+		return s
+	}
+	s += ": " + o.verdict.Result + " " + o.verdict.ResultClose
+	if why := o.rec.WasNotCleanReason; why != nil {
+		s += " (" + *why + ")"
 	}
 	return s
 }

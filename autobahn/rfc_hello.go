@@ -192,13 +192,13 @@ func (t *tester) awaitEarly(nc net.Conn, early []byte) {
 	nc.SetReadDeadline(time.Now().Add(t.c.hello.wait))
 	n, _ := nc.Read(make([]byte, 1))
 	t.early = n > 0
-	nc.SetDeadline(time.Now().Add(openTimeout))
+	nc.SetDeadline(time.Now().Add(t.allow(openTimeout)))
 }
 
 // judgeRefusal watches a client that was sent a response that it has to refuse: it
 // may close TCP, and send nothing (RFC 6455 sections 4.1 and 7.1.7).
 func (t *tester) judgeRefusal(nc net.Conn) {
-	nc.SetDeadline(time.Now().Add(openTimeout))
+	nc.SetDeadline(time.Now().Add(t.allow(openTimeout)))
 	b := make([]byte, 1<<10)
 	n, err := nc.Read(b)
 	var late net.Error

@@ -2,7 +2,6 @@ package autobahn
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -119,18 +118,8 @@ func TestBeyondVerdicts(t *testing.T) {
 		{"accepts an offer that is not valid", with(func(e *testee) { e.extension = "permessage-deflate" }), "rfc.PD-7-01.1", Failed},
 	} {
 		t.Run(test.name+"/"+test.id, func(t *testing.T) {
-			t.Parallel()
-			var report Report
-			c := Client{URL: test.testee.serve(t), Agent: "x", Cases: Pick(BeyondServers(), []string{test.id}, nil)}
-			if err := c.Run(context.Background(), &report); err != nil {
-				t.Fatal(err)
-			}
-			all := report.all()
-			if len(all) != 1 {
-				t.Fatalf("%d outcomes, want one", len(all))
-			}
-			if got := all[0].verdict; got.Behavior != test.want {
-				t.Errorf("got %s (%s %s), want %s", got.Behavior, got.Result, got.ResultClose, test.want)
+			if o := test.testee.run(t, test.id, 0); o.verdict.Behavior != test.want {
+				t.Errorf("got %s, want %s: %s", o.verdict.Behavior, test.want, o)
 			}
 		})
 	}

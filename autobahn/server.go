@@ -40,6 +40,10 @@ type Server struct {
 	// 1000, as in the Autobahn|Testsuite. Fewer make a run shorter.
 	RoundTrips int
 
+	// Patience multiplies the time that clients are given to answer, to fail the
+	// connection and to close TCP, up to a minute; zero is 1. See [Client.Patience].
+	Patience int
+
 	// Progress is called with each outcome. Calls do not overlap.
 	Progress func(o *Outcome)
 
@@ -87,21 +91,19 @@ type visit struct {
 
 func (s *Server) visit() *visit {
 	v := &visit{s: s, t: newTester(&Case{}, nil, true)}
-	if s.RoundTrips > 0 {
-		v.t.roundTrips = s.RoundTrips
-	}
+	v.t.adjust(s.RoundTrips, s.Patience)
 	return v
 }
 
 // connection serves one connection.
 func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(openTimeout))
+	v := s.visit()
+	nc.SetDeadline(time.Now().Add(v.t.allow(openTimeout)))
 	head, rest, err := readHead(nc, nil)
 	if err != nil {
 		return // nobody is there to be told
 	}
-	v := s.visit()
 	v.t.connect(nc)
 	defer v.t.out.finish() // run has closed the connection, if it came to that
 	v.t.rec.HTTPRequest = string(head)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -219,10 +220,12 @@ func TestServerCommands(t *testing.T) {
 func TestReportFiles(t *testing.T) {
 	var report Report
 	cases := Pick(Catalogue(), []string{"1.1.2", "3.1", "7.5.1"}, nil)
-	c := Client{URL: testee{closeCode: 1000}.serve(t), Agent: "My/Lib 1.0", Cases: cases}
-	if err := c.Run(context.Background(), &report); err != nil {
-		t.Fatal(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := Client{URL: "ws://testee/", Dial: testee{closeCode: 1000}.dial, Agent: "My/Lib 1.0", Cases: cases}
+		if err := c.Run(t.Context(), &report); err != nil {
+			t.Fatal(err)
+		}
+	})
 	dir := filepath.Join(t.TempDir(), "new")
 	if err := report.Write(dir); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rfc6455/ws/frame"
 )
 
 // pipeTestee returns a function that connects to a testee through memory. The testee
@@ -108,5 +112,37 @@ func TestServerVisit(t *testing.T) {
 	}
 	if err := visit("/getCaseCount", "permessage-deflate; x", (*client).echo); err == nil {
 		t.Error("an offer that is not valid: no error")
+	}
+}
+
+// TestServerPatience has a client that is slow to answer a Close frame.
+func TestServerPatience(t *testing.T) {
+	for patience, want := range map[int]string{0: Unclean, 10: OK} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &Server{Cases: Pick(Catalogue(), []string{"1.1.1"}, nil), Patience: patience}
+			near, far := net.Pipe()
+			go func() {
+				defer near.Close()
+				c := &client{near, bufio.NewReader(near)}
+				for {
+					h, payload, err := readFrame(c.r)
+					if err != nil {
+						return
+					}
+					if h.Opcode == frame.Close {
+						time.Sleep(late)
+					}
+					c.send(h.Opcode, payload)
+				}
+			}()
+			open := func(string) (Stream, error) { return far, nil }
+			if err := s.Visit(t.Context(), "/runCase?case=1&agent=x", "", open); err != nil {
+				t.Fatal(err)
+			}
+			if o := <-s.Report.await("x", "1.1.1"); o.verdict.BehaviorClose != want {
+				t.Errorf("patience %d: close %s, want %s: %s", patience, o.verdict.BehaviorClose, want, o)
+			}
+			time.Sleep(late) // for the client's end
+		})
 	}
 }

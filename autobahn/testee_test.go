@@ -7,8 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -16,47 +19,39 @@ import (
 // testee is an echo server that is wrong in ways of one's choice. It checks
 // nothing, and ends with what arrives.
 type testee struct {
-	accept     string       // instead of the right Sec-WebSocket-Accept
-	extension  string       // in the response
-	header     string       // another line of the response
-	refusal    string       // instead of the response
-	mirror     bool         // send each frame of a message back as it came
-	long       bool         // send lengths in more octets than need be
-	talks      bool         // send a pong after a Close frame
-	echoAs     frame.Opcode // of every message; zero: as it came
-	change     string       // appended to every message
-	masked     bool         // mask what is sent, with a key of zeros
-	pong       bool         // send a pong before each echo
-	closeCode  int          // the answer to a Close frame; zero: an empty payload
-	noClose    bool         // do not answer a Close frame
-	keepTCP    bool         // do not close TCP after the answer
-	fails      int          // the code for a frame with an RSV bit or an unknown opcode, or one too long; zero: ignore it
-	drops      bool         // close TCP for that
-	checksUTF8 bool         // fail with 1007
+	accept     string        // instead of the right Sec-WebSocket-Accept
+	extension  string        // in the response
+	header     string        // another line of the response
+	refusal    string        // instead of the response
+	mirror     bool          // send each frame of a message back as it came
+	long       bool          // send lengths in more octets than need be
+	talks      bool          // send a pong after a Close frame
+	echoAs     frame.Opcode  // of every message; zero: as it came
+	change     string        // appended to every message
+	masked     bool          // mask what is sent, with a key of zeros
+	pong       bool          // send a pong before each echo
+	closeCode  int           // the answer to a Close frame; zero: an empty payload
+	noClose    bool          // do not answer a Close frame
+	keepTCP    bool          // do not close TCP after the answer
+	fails      int           // the code for a frame with an RSV bit or an unknown opcode, or one too long; zero: ignore it
+	drops      bool          // close TCP for that
+	checksUTF8 bool          // fail with 1007
+	slow       time.Duration // to answer a Close frame, and to fail
+	slowTCP    time.Duration // to close TCP
 }
 
-// serve listens, and serves until the test is over. It returns the URL.
-func (e testee) serve(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go e.connection(c)
-		}
-	}()
-	return "ws://" + l.Addr().String() + "/"
+// dial connects to the testee through memory, as a Client does by its field Dial. In
+// a synctest bubble, what a case waits for takes no time then, and how busy the
+// machine is makes no difference.
+func (e testee) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	go e.connection(far)
+	return near, nil
 }
 
 func (e testee) connection(c net.Conn) {
 	defer c.Close()
+	defer func() { time.Sleep(e.slowTCP) }()
 	r := bufio.NewReader(c)
 	request, err := http.ReadRequest(r)
 	if err != nil {
@@ -100,6 +95,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 				return
 			}
 			if e.fails != 0 {
+				time.Sleep(e.slow)
 				e.send(c, frame.Close, closePayload(e.fails))
 				if e.keepTCP {
 					io.Copy(io.Discard, r)
@@ -116,6 +112,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 			continue
 		case frame.Close:
 			if !e.noClose {
+				time.Sleep(e.slow)
 				e.send(c, frame.Close, closePayload(e.closeCode))
 			}
 			if e.talks {
@@ -242,28 +239,70 @@ func TestVerdicts(t *testing.T) {
 		{"no echo compressed", with(func(e *testee) { e.extension, e.fails = "permessage-deflate", 0 }), "3.1", "OK FAILED"},
 	} {
 		t.Run(test.name+"/"+test.id, func(t *testing.T) {
-			t.Parallel()
-			o := runOne(t, test.testee.serve(t), test.id)
+			o := test.testee.run(t, test.id, 0)
 			if got := o.verdict.Behavior + " " + o.verdict.BehaviorClose; got != test.want {
-				t.Errorf("got %s (%s %s), want %s", got, o.verdict.Result, o.verdict.ResultClose, test.want)
+				t.Errorf("got %s, want %s: %s", got, test.want, o)
 			}
 		})
 	}
 }
 
-// runOne runs one case as a client.
-func runOne(t *testing.T, url, id string) *Outcome {
+// run runs one case of either catalogue on the testee, in a bubble.
+func (e testee) run(t *testing.T, id string, patience int) (o *Outcome) {
 	t.Helper()
-	var report Report
-	c := Client{URL: url, Agent: "My/Lib 1.0", Cases: Pick(Catalogue(), []string{id}, nil)}
-	if err := c.Run(context.Background(), &report); err != nil {
-		t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		var report Report
+		cases := Pick(slices.Concat(catalogue(), beyondServers()), []string{id}, nil)
+		c := Client{URL: "ws://testee/", Dial: e.dial, Agent: "My/Lib 1.0", Cases: cases, Patience: patience}
+		if err := c.Run(t.Context(), &report); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(late) // for a testee that is slow to end
+		all := report.all()
+		if len(all) != 1 {
+			t.Fatalf("there are not one but %d outcomes", len(all))
+		}
+		o = all[0]
+	})
+	return o
+}
+
+// late is more than the Autobahn|Testsuite waits for most things.
+const late = 3 * time.Second / 2
+
+// TestPatience has testees that are right, but take longer than the
+// Autobahn|Testsuite gives them.
+func TestPatience(t *testing.T) {
+	good := testee{closeCode: 1000, fails: 1002}
+	slow, slowTCP := good, good
+	slow.slow, slowTCP.slowTCP = late, late
+	for _, test := range []struct {
+		name        string
+		testee      testee
+		id          string
+		wstest, ten string // behavior, behaviorClose
+	}{
+		{"slow to answer a Close frame", slow, "1.1.2", "OK UNCLEAN", "OK OK"},
+		{"slow to fail", slow, "3.1", "OK FAILED", "OK OK"},
+		{"slow to close TCP", slowTCP, "2.1", "OK UNCLEAN", "OK OK"},
+	} {
+		for patience, want := range map[int]string{0: test.wstest, 1: test.wstest, 10: test.ten} {
+			o := test.testee.run(t, test.id, patience)
+			if got := o.verdict.Behavior + " " + o.verdict.BehaviorClose; got != want {
+				t.Errorf("%s, patience %d: got %s, want %s: %s", test.name, patience, got, want, o)
+			}
+		}
 	}
-	if all := report.all(); len(all) == 1 {
-		return all[0]
+	for _, test := range []struct {
+		patience    int
+		limit, want time.Duration
+	}{{0, second, second}, {10, second, 10 * second}, {100, second, 60 * second}, {100, 100 * second, 100 * second}} {
+		tester := tester{c: new(Case), patience: test.patience}
+		if got := tester.allow(test.limit); got != test.want {
+			t.Errorf("patience %d makes %v of %v, want %v", test.patience, got, test.limit, test.want)
+		}
 	}
-	t.Fatalf("there are not one but %d outcomes", len(report.all()))
-	return nil
 }
 
 func TestClientCannotConnect(t *testing.T) {

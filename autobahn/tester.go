@@ -70,6 +70,7 @@ type tester struct {
 	verdict
 	autoFragment int
 	roundTrips   int  // how many messages the cases with many send
+	patience     int  // see [Client.Patience]
 	settled      bool // the verdict stands, whatever follows
 	unavailable  bool // what the case needs was not negotiated
 	mustRefuse   bool // the testee, a client, may not take the response
@@ -99,6 +100,14 @@ func newTester(c *Case, rw io.ReadWriteCloser, server bool) *tester {
 		t.connect(rw)
 	}
 	return t
+}
+
+// adjust sets what Client and Server have fields for. Zero is the default.
+func (t *tester) adjust(trips, patience int) {
+	if trips > 0 {
+		t.roundTrips = trips
+	}
+	t.patience = patience
 }
 
 // connect gives the tester its connection.
@@ -174,7 +183,14 @@ func (t *tester) after(d time.Duration, f func()) *time.Timer {
 	return timer
 }
 
+// allow returns how long the tester waits for what takes a testee at most d, on a
+// machine that has nothing else to do.
+func (t *tester) allow(d time.Duration) time.Duration {
+	return max(d, min(d*time.Duration(t.patience), time.Minute))
+}
+
 func (t *tester) killAfter(d time.Duration) {
+	d = t.allow(d)
 	t.rec.log("KL", d.Seconds())
 	t.after(d, func() {
 		if t.state != closed {
@@ -185,6 +201,7 @@ func (t *tester) killAfter(d time.Duration) {
 }
 
 func (t *tester) closeAfter(d time.Duration) {
+	d = t.allow(d)
 	t.rec.log("TI", d.Seconds())
 	t.after(d, func() {
 		if t.state != closed {
@@ -231,9 +248,9 @@ func (t *tester) closeFrame(code int, reason string) {
 // much else to do.
 func (t *tester) limit(d time.Duration) time.Duration {
 	if t.c.strict {
-		return reaction
+		d = reaction
 	}
-	return d
+	return t.allow(d)
 }
 
 // sendClose sends a Close frame, of whichever kind.

@@ -98,7 +98,11 @@ func (s *selection) pick(beyond []*autobahn.Case) ([]*autobahn.Case, error) {
 	return cases, nil
 }
 
-const messagesHelp = "how many messages the cases of 9.7, 9.8, 12 and 13 send, if not 1000 as in the Autobahn|Testsuite"
+// Help for the flags that both roles have.
+const (
+	messagesHelp = "how many messages the cases of 9.7, 9.8, 12 and 13 send, if not 1000 as in the Autobahn|Testsuite"
+	patienceHelp = "give the testee this many times as long as the Autobahn|Testsuite does, for machines with much else to do"
+)
 
 // serverTest tests an echo server.
 func serverTest(ctx context.Context, args []string) error {
@@ -110,13 +114,14 @@ func serverTest(ctx context.Context, args []string) error {
 	reports := f.String("reports", "reports/servers", "folder of the report")
 	parallel := f.Int("parallel", 0, "connections at once (default 16)")
 	messages := f.Int("messages", 0, messagesHelp)
+	patience := f.Int("patience", 1, patienceHelp)
 	f.Parse(args)
 	cases, err := s.pick(autobahn.BeyondServers())
 	if err != nil {
 		return err
 	}
 	var report autobahn.Report
-	client := autobahn.Client{URL: *url, Agent: *agent, Cases: cases, Parallel: *parallel, RoundTrips: *messages}
+	client := autobahn.Client{URL: *url, Agent: *agent, Cases: cases, Parallel: *parallel, RoundTrips: *messages, Patience: *patience}
 	client.Progress = progress(os.Stdout)
 	if err := client.Run(ctx, &report); err != nil {
 		return err

@@ -19,6 +19,7 @@ func serve(ctx context.Context, args []string) error {
 	addr := f.String("addr", "127.0.0.1:9001", "address to listen on")
 	reports := f.String("reports", "reports/clients", "folder of the report")
 	messages := f.Int("messages", 0, messagesHelp)
+	patience := f.Int("patience", 1, patienceHelp)
 	f.Parse(args)
 	cases, err := s.pick(autobahn.BeyondClients())
 	if err != nil {
@@ -31,7 +32,7 @@ func serve(ctx context.Context, args []string) error {
 	done := make(map[string]int)
 	show := progress(os.Stdout)
 	server := autobahn.Server{
-		Cases: cases, Reports: *reports, RoundTrips: *messages,
+		Cases: cases, Reports: *reports, RoundTrips: *messages, Patience: *patience,
 		Progress: func(o *autobahn.Outcome) {
 			done[o.Agent]++
 			show(o, done[o.Agent], len(cases))
