@@ -24,7 +24,7 @@ var (
 		return slices.Concat(rows(requestCases()), rows(unmaskedCases()), rows(serverEndCases()), shared())
 	})
 	beyondClients = sync.OnceValue(func() []*Case {
-		return slices.Concat(rows(ownRequestCases()), rows(slices.Concat(responseCases(), responseGrammarCases(), answerCases())),
+		return slices.Concat(rows(ownRequestCases()), rows(slices.Concat(responseCases(), statusLineCases(), responseGrammarCases(), answerCases())),
 			rows(maskedCases()), rows(lazyCases()), shared())
 	})
 	shared = sync.OnceValue(func() []*Case {

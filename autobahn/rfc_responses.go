@@ -1,6 +1,7 @@
 package autobahn
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/rfc6455/ws/frame"
@@ -29,7 +30,6 @@ func responseCases() []*Case {
 	more := func(lines ...string) edit { // header lines beside the others
 		return edit{"Connection:", "Connection: Upgrade\r\n" + strings.Join(lines, "\r\n") + "\r\n"}
 	}
-	status := func(line string) edit { return edit{"HTTP/1.1 101 Switching Protocols", line} }
 	together := response("HC-4.1-30", "The response and a frame in one write.", take)
 	together.hello.after = "\x81\x02hi"
 	together.steps = []step{closeAfter(patient)}
@@ -37,10 +37,8 @@ func responseCases() []*Case {
 	chopped.hello.chop = true
 	return []*Case{
 		response("HC-4.1-21", "The usual response.", take), together, chopped,
-		response("HC-4.1-20", "The status is 200.", refuse, status("HTTP/1.1 200 OK")),
-		response("HC-4.1-20", "The status is 403.", refuse, status("HTTP/1.1 403 Forbidden")),
-		response("HC-4.1-29", "The response is of HTTP/1.0.", refuse, status("HTTP/1.0 101 Switching Protocols")),
-		response("HC-4.1-29", "The reason phrase is empty.", take, status("HTTP/1.1 101 ")),
+		response("HC-4.1-20", "The status is 200.", refuse, status("HTTP/1.1 200 OK"+empty)),
+		response("HC-4.1-20", "The status is 403.", refuse, status("HTTP/1.1 403 Forbidden"+empty)),
 		response("HT-9110-19", "An early response, 103, comes first.", take,
 			status("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 101 Switching Protocols")),
 		response("HC-4.1-21", "Upgrade is \"WEBSOCKET\".", take, header("Upgrade", "Upgrade: WEBSOCKET")),
@@ -63,4 +61,38 @@ func responseCases() []*Case {
 		response("PD-7-02", "permessage-deflate has client_max_window_bits without a value.", refuse,
 			more("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")),
 	}
+}
+
+// status replaces the status line of a response.
+func status(line string) edit { return edit{"HTTP/1.1 101 Switching Protocols", line} }
+
+// empty is a header line that a response needs which is not of status 101: without it,
+// its content lasts until TCP ends, and a client may read on.
+const empty = "\r\nContent-Length: 0"
+
+// statusLineCases are about the first line of a response (RFC 9112 section 4).
+func statusLineCases() []*Case {
+	const row, take, refuse = "HC-4.1-29", false, true
+	cases := []*Case{
+		response(row, "The response is of HTTP/1.0.", refuse, status("HTTP/1.0 101 Switching Protocols")),
+		response(row, "The reason phrase is empty.", take, status("HTTP/1.1 101 ")),
+		either(row, "The response is of HTTP/1.2, which is none.", status("HTTP/1.2 101 Switching Protocols")),
+	}
+	// Over HTTP/2 and HTTP/3 a response of status 200 opens a WebSocket, without an
+	// Accept (RFC 8441 section 5). One in text does not.
+	for _, line := range []string{"HTTP/2.0 200 OK", "HTTP/2 200", "HTTP/3.0 200 OK", "HTTP/3 200"} {
+		cases = append(cases,
+			response(row, fmt.Sprintf("The status line is %q.", line), refuse, status(line+empty)),
+			response(row, fmt.Sprintf("The status line is %q, without Upgrade, Connection and Sec-WebSocket-Accept.", line), refuse,
+				status(line+empty), edit{"Upgrade:", ""}, edit{"Connection:", ""}, edit{"Sec-WebSocket-Accept:", ""}))
+	}
+	for _, line := range []string{
+		"HTTP/2.0 101 Switching Protocols", "HTTP/2 101", "HTTP/3.0 101 Switching Protocols", "HTTP/0.9 101 Switching Protocols",
+		"HTTP/1 101 Switching Protocols", "HTTP/11 101 Switching Protocols", "HTTP/1.10 101 Switching Protocols", "HTTP/01.1 101 Switching Protocols",
+		"http/1.1 101 Switching Protocols", "WebSocket/1.1 101 Switching Protocols", "101 Switching Protocols", "HTTP/1.1",
+		"HTTP/1.1 0101 Switching Protocols", "HTTP/1.1 1010 Switching Protocols", "HTTP/1.1 +101 Switching Protocols", "HTTP/1.1 10l Switching Protocols",
+	} {
+		cases = append(cases, response(row, fmt.Sprintf("The status line is %q.", line), refuse, status(line)))
+	}
+	return cases
 }
