@@ -321,7 +321,7 @@ func (c *Conn) drain() {
 	buf := getReadBuffer()
 	defer putReadBuffer(buf)
 	for {
-		if _, err := c.stream.Read(buf); err != nil {
+		if _, err := c.stream.Read(buf.room[:]); err != nil {
 			return
 		}
 	}

@@ -214,8 +214,8 @@ func (c *Conn) inflate(ev frame.Event) (complete bool, err error) {
 		return false, frame.ErrInvalidUTF8
 	}
 	if ev.Fin {
-		r.data = r.msg[r.base:]
-		z.size = len(r.data)
+		r.in.message = nil // where it is an empty one
+		z.size = len(r.msg) - r.base
 	}
 	return ev.Fin, nil
 }

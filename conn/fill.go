@@ -36,9 +36,10 @@ func (c *Conn) bufferTarget() []byte {
 	r.drop()
 	if c.raw == nil && !r.dec.Between() {
 		// The rest of a frame is on its way: a buffer will not wait for long.
-		r.buf = getReadBuffer()
+		r.in = getReadBuffer()
+		return r.in.room[:]
 	}
-	return r.buf
+	return nil
 }
 
 // took follows a read to target, with its results.
@@ -56,11 +57,13 @@ func (c *Conn) took(n int, err error) (progress, error) {
 // tookBuffer follows a read of n bytes to bufferTarget.
 func (c *Conn) tookBuffer(n int) {
 	r := &c.rd
-	if r.buf == nil && n > 0 {
-		r.buf = getReadBuffer()
-		copy(r.buf, c.first[:n])
+	if r.in == nil && n > 0 {
+		r.in = getReadBuffer()
+		copy(r.in.room[:], c.first[:n])
 	}
-	r.end = n
+	if r.in != nil {
+		r.in.unread = r.in.room[:n]
+	}
 }
 
 // direct reports whether the next bytes are to be read into the message. The
@@ -113,9 +116,8 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 	if r.dec.InMessage() {
 		return moreBytes, nil
 	}
-	r.data = r.msg[r.base:]
 	if t := c.cfg.Trace; t != nil {
-		t.receivedMessage(c, int64(len(r.data)))
+		t.receivedMessage(c, int64(len(r.msg)-r.base))
 	}
 	return wholeMessage, nil
 }

@@ -18,17 +18,17 @@ type pumpStream struct {
 	direct bool // Close ends a Read that is blocked: what nobody interrupts needs no goroutine
 
 	// The reader's; there is one at a time.
-	asked bool   // the pump owes the result of a read
-	rest  []byte // what was read and not taken yet
-	large []byte // the pooled buffer that rest lies in; nil where that is small
-	err   error  // the stream's first error, which comes after rest and stays
+	asked bool        // the pump owes the result of a read
+	rest  []byte      // what was read and not taken yet
+	large *readBuffer // what rest lies in; nil where that is small
+	err   error       // the stream's first error, which comes after rest and stays
 	small [pumpBuffer]byte
 
 	start sync.Once
 	stop  sync.Once
-	ask   chan []byte   // to the pump: read into this
-	got   chan pumped   // from it; the pump never blocks here
-	quit  chan struct{} // closed by Close
+	ask   chan *readBuffer // to the pump: read into this, or into small
+	got   chan pumped      // from it; the pump never blocks here
+	quit  chan struct{}    // closed by Close
 
 	mu        sync.Mutex
 	interrupt chan struct{} // closed while reads are to fail with a timeout
@@ -37,7 +37,7 @@ type pumpStream struct {
 
 // pumped is the result of a read.
 type pumped struct {
-	buf []byte
+	in  *readBuffer // nil: into small
 	n   int
 	err error
 }
@@ -92,8 +92,7 @@ func (p *pumpStream) read(b []byte, mode pumpMode) (int, error) {
 				return n, nil
 			}
 		default:
-			r.buf = p.small[:]
-			r.n, r.err = p.ReadWriteCloser.Read(r.buf)
+			r.n, r.err = p.ReadWriteCloser.Read(p.small[:])
 		}
 		p.take(&r)
 	}
@@ -110,13 +109,13 @@ func (p *pumpStream) take(r *pumped) {
 	if r.err != nil {
 		p.err = r.err
 	}
-	p.rest = r.buf[:r.n]
-	if len(r.buf) <= pumpBuffer {
-		return
-	}
-	if p.large = r.buf; r.n == 0 {
-		putReadBuffer(p.large)
-		p.large = nil
+	switch {
+	case r.in == nil:
+		p.rest = p.small[:r.n]
+	case r.n == 0:
+		putReadBuffer(r.in)
+	default:
+		p.large, p.rest = r.in, r.in.room[:r.n]
 	}
 }
 
@@ -125,7 +124,7 @@ func (p *pumpStream) take(r *pumped) {
 // rest of a message holds a large one.
 func (p *pumpStream) fetch(r *pumped, size int) error {
 	p.start.Do(func() {
-		p.ask, p.got = make(chan []byte, 1), make(chan pumped, 1)
+		p.ask, p.got = make(chan *readBuffer, 1), make(chan pumped, 1)
 		go p.pump()
 	})
 	p.mu.Lock()
@@ -139,7 +138,7 @@ func (p *pumpStream) fetch(r *pumped, size int) error {
 		if size > pumpBuffer {
 			p.ask <- getReadBuffer()
 		} else {
-			p.ask <- p.small[:]
+			p.ask <- nil
 		}
 	}
 	select {
@@ -158,9 +157,13 @@ func (p *pumpStream) fetch(r *pumped, size int) error {
 func (p *pumpStream) pump() {
 	for {
 		select {
-		case buf := <-p.ask:
+		case in := <-p.ask:
+			buf := p.small[:]
+			if in != nil {
+				buf = in.room[:]
+			}
 			n, err := p.ReadWriteCloser.Read(buf)
-			p.got <- pumped{buf, n, err}
+			p.got <- pumped{in, n, err}
 			if err != nil {
 				return
 			}

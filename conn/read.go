@@ -22,14 +22,11 @@ type readHalf struct {
 	pooled   bool        // msg is of the pool: Serve's, Read's
 	answered bool        // a pong was queued that should leave before the next message is delivered
 
-	dec      frame.Decoder
-	buf      []byte // pooled; nil while nothing is unread
-	pos, end int    // the bytes of buf that are unread
+	dec frame.Decoder
+	in  *readBuffer // nil while nothing is unread
 
-	msg       []byte // the message being put together, after base bytes of the caller's
-	base      int
-	data      []byte // the message that advance has completed; in buf or in msg
-	announced int64  // the payload of the message, as far as its frames have said
+	msg  []byte // the message being put together, after base bytes of the caller's
+	base int
 
 	open  *MessageReader // the message that is being read in pieces
 	watch watchRef
@@ -52,23 +49,35 @@ func (r *readHalf) take(who reader) bool {
 
 // early sets the bytes that arrived with the handshake before all others.
 func (r *readHalf) early(b []byte) {
-	if len(b) == 0 {
-		return
+	if len(b) > 0 {
+		r.in = getReadBuffer()
+		r.in.unread = append(r.in.room[:0], b...)
 	}
-	r.buf = make([]byte, 0, readBufferSize)
-	if len(b) <= readBufferSize {
-		r.buf = getReadBuffer()[:0]
-	}
-	r.buf = append(r.buf, b...)
-	r.end = len(b)
 }
 
 // drop lets go of the read buffer.
 func (r *readHalf) drop() {
-	if cap(r.buf) == readBufferSize {
-		putReadBuffer(r.buf)
+	if r.in != nil {
+		putReadBuffer(r.in)
+		r.in = nil
 	}
-	r.buf, r.pos, r.end = nil, 0, 0
+}
+
+// unread is what has been read and not been acted on.
+func (r *readHalf) unread() []byte {
+	if r.in == nil {
+		return nil
+	}
+	return r.in.unread
+}
+
+// message is the message that advance has completed: put together, or in the
+// read buffer in one piece.
+func (r *readHalf) message() []byte {
+	if len(r.msg) > r.base {
+		return r.msg[r.base:]
+	}
+	return r.in.message
 }
 
 // Read returns the next message; the slice is the caller's. It waits for it
@@ -98,9 +107,10 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 	}
 	var p []byte
 	if cap(r.msg) > 1<<maxClass {
-		p, r.msg = r.data, nil // no pool wants it
+		p, r.msg = r.msg, nil // no pool wants it
 	} else {
-		p = append(make([]byte, 0, len(r.data)), r.data...)
+		m := r.message()
+		p = append(make([]byte, 0, len(m)), m...)
 	}
 	r.delivered()
 	t := r.typ
@@ -133,9 +143,8 @@ func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, e
 		return 0, buf, err
 	}
 	if len(msg) == len(buf) {
-		msg = append(msg, r.data...) // it lies in the read buffer still
+		msg = append(msg, r.in.message...) // it lies there still, or is empty
 	}
-	r.data = nil
 	t := r.typ
 	c.endRead(nil)
 	return t, msg, nil
@@ -147,7 +156,6 @@ func (r *readHalf) delivered() {
 		putBuffer(r.msg)
 		r.msg = nil
 	}
-	r.data = nil
 }
 
 // beginMessage is beginRead for a call that wants a whole message.
@@ -246,7 +254,7 @@ func (c *Conn) over(err error) bool {
 	return errors.As(err, &end)
 }
 
-// nextMessage reads until rd.data holds a whole message.
+// nextMessage reads until there is a whole message.
 func (c *Conn) nextMessage(ctx context.Context) error {
 	for {
 		p, err := c.advance()
@@ -272,7 +280,7 @@ type progress uint8
 
 const (
 	moreBytes    progress = iota // the peer has to send more
-	wholeMessage                 // rd.data holds a message
+	wholeMessage                 // rd.message is one
 )
 
 // advance acts on the bytes at hand until they are used up or a message is
@@ -286,11 +294,14 @@ func (c *Conn) advance() (progress, error) {
 	limit := c.limit.Load()
 	r.dec.MaxMessage = c.wireLimit(limit)
 	for {
-		ev, n, err := r.dec.Step(r.buf[r.pos:r.end])
+		unread := r.unread()
+		ev, n, err := r.dec.Step(unread)
 		if err != nil {
 			return 0, c.violated(err)
 		}
-		r.pos += n
+		if n > 0 {
+			r.in.unread = unread[n:]
+		}
 		if t := c.cfg.Trace; t != nil {
 			t.received(c, ev)
 		}
@@ -308,7 +319,7 @@ func (c *Conn) advance() (progress, error) {
 			}
 			if done {
 				if t := c.cfg.Trace; t != nil && r.open == nil {
-					t.receivedMessage(c, int64(len(r.data)))
+					t.receivedMessage(c, int64(len(r.message())))
 				}
 				return wholeMessage, nil
 			}
@@ -334,15 +345,12 @@ func (c *Conn) collect(ev frame.Event, limit int64) (complete bool, err error) {
 	case ev.Compressed:
 		return c.inflate(ev)
 	case ev.Fin && len(r.msg) == r.base:
-		r.data = ev.Data
+		r.in.message = ev.Data
 		return true, nil
 	}
 	if len(ev.Data) > 0 {
 		r.reserve(len(ev.Data), ev.Length)
 		r.msg = append(r.msg, ev.Data...)
-	}
-	if ev.Fin {
-		r.data = r.msg[r.base:]
 	}
 	return ev.Fin, nil
 }
@@ -352,15 +360,14 @@ func (c *Conn) begin(ev frame.Event, limit int64) error {
 	c.keep.message()
 	r := &c.rd
 	if ev.Opcode != frame.Continuation {
-		r.typ, r.zipped, r.announced = MessageType(ev.Opcode), ev.Compressed, 0
+		r.typ, r.zipped = MessageType(ev.Opcode), ev.Compressed
 		if ev.Compressed {
 			c.z.text.Reset()
 			c.z.dec.Limit = limit
 		}
 	}
 	// The decoder's own limit leaves room for compressed messages.
-	r.announced += ev.Length
-	if c.z != nil && !ev.Compressed && limit > 0 && r.announced > limit {
+	if c.z != nil && !ev.Compressed && limit > 0 && r.dec.Announced() > limit {
 		return ErrMessageTooBig
 	}
 	return nil

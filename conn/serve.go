@@ -210,7 +210,7 @@ func (s *server) deliver(got progress) error {
 				c.flushRead()
 			}
 			if s.ev.Message != nil {
-				s.callMessage(r.typ, r.data)
+				s.callMessage(r.typ, r.message())
 			}
 			c.keep.message()
 			r.delivered()

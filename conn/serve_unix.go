@@ -157,13 +157,14 @@ func (s *server) readOnce(fd uintptr) (got progress, dry bool, err error) {
 	c := s.c
 	r := &c.rd
 	large := r.direct()
-	p := r.buf
-	switch {
-	case large:
+	var p []byte
+	if large {
 		p = r.space()
-	case p == nil:
-		p = getReadBuffer()
-		r.buf = p
+	} else {
+		if r.in == nil {
+			r.in = getReadBuffer()
+		}
+		p = r.in.room[:]
 	}
 	n, err := readFD(fd, p)
 	if err != nil {
@@ -178,7 +179,7 @@ func (s *server) readOnce(fd uintptr) (got progress, dry bool, err error) {
 	if large {
 		got, err = c.tookDirect(n)
 	} else {
-		r.pos, r.end = 0, n
+		r.in.unread = p[:n]
 	}
 	return got, n < len(p), err
 }

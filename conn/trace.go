@@ -112,7 +112,7 @@ func (t *Trace) received(c *Conn, ev frame.Event) {
 // receivedMessage tells of the message that the reader has completed.
 func (t *Trace) receivedMessage(c *Conn, size int64) {
 	if r := &c.rd; t.MessageReceived != nil {
-		t.MessageReceived(c, MessageInfo{Type: r.typ, Compressed: r.zipped, Size: size, Wire: r.announced})
+		t.MessageReceived(c, MessageInfo{Type: r.typ, Compressed: r.zipped, Size: size, Wire: r.dec.Announced()})
 	}
 }
 

@@ -41,6 +41,7 @@ func newRawConn(rwc io.ReadWriteCloser) syscall.RawConn {
 type rawOp struct {
 	fn  func(fd uintptr) bool
 	buf []byte
+	in  *readBuffer // of a read without buf: taken when there are bytes
 	n   int
 	err error
 }
@@ -52,7 +53,7 @@ var (
 
 // end gives the operation back to its pool.
 func (op *rawOp) end(pool *sync.Pool) {
-	op.buf, op.n, op.err = nil, 0, nil
+	op.buf, op.in, op.n, op.err = nil, nil, 0, nil
 	pool.Put(op)
 }
 
@@ -66,7 +67,7 @@ func (c *Conn) readRaw(p []byte) (n int, err error) {
 		err = op.err
 	}
 	if p == nil {
-		c.rd.buf = op.buf
+		c.rd.in = op.in
 	}
 	n = op.n
 	op.end(&rawReads)
@@ -79,13 +80,13 @@ func (op *rawOp) read(fd uintptr) bool {
 		op.n, op.err = readFD(fd, op.buf)
 		return op.err != errWouldBlock
 	}
-	buf := getReadBuffer()
-	op.n, op.err = readFD(fd, buf)
+	in := getReadBuffer()
+	op.n, op.err = readFD(fd, in.room[:])
 	if op.n == 0 {
-		putReadBuffer(buf)
+		putReadBuffer(in)
 		return op.err != errWouldBlock
 	}
-	op.buf = buf
+	op.in = in
 	return true
 }
 

@@ -335,7 +335,7 @@ func (u *Upgrader) refuseNet(nc net.Conn, err error) {
 	rest := getReadBuffer()
 	defer putReadBuffer(rest)
 	for drained := 0; drained < handshake.MaxHeaderBytes; {
-		n, err := nc.Read(rest)
+		n, err := nc.Read(rest.room[:])
 		if err != nil {
 			return
 		}

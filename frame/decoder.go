@@ -71,8 +71,8 @@ type Decoder struct {
 	key       uint32 // masking key, rotated to the next payload byte
 	length    int64  // payload length of the current frame
 	remaining int64  // payload bytes of the current frame still to come
-	total     int64  // payload bytes that the headers of the message announced
-	fragments int    // frames of the message in progress, this one included
+	total     int64  // payload bytes that the headers of the message announced, or of the last one
+	fragments int    // frames of that message, this one included
 	partial   *[MaxControlPayload]byte
 	err       *Error // why the decoder is dead
 }
@@ -174,6 +174,10 @@ func (d *Decoder) Remaining() int64 {
 	return d.remaining
 }
 
+// Announced returns how many payload bytes the message in progress has as far as the headers of its frames have said, on
+// the wire and not inflated; between messages, how many the last one had.
+func (d *Decoder) Announced() int64 { return d.total }
+
 // Header returns the header of the frame that the last Start or Control event told of (RFC 6455 section 5.2), for
 // observers. It is without the masking key, which the Decoder has used up.
 func (d *Decoder) Header() Header {
@@ -273,6 +277,9 @@ func (d *Decoder) checkSecond(first, second byte) *Error {
 // admit counts the current frame, a data frame with this first byte, against the limits and into the message (RFC 6455
 // section 10.4).
 func (d *Decoder) admit(first byte) *Error {
+	if d.frame != Continuation {
+		d.total, d.fragments = 0, 0
+	}
 	limit := d.MaxMessage
 	if limit <= 0 {
 		limit = math.MaxInt64
@@ -324,8 +331,6 @@ func (d *Decoder) advance(p []byte) (fin bool, e *Error) {
 		return false, ErrInvalidUTF8
 	}
 	d.open = Continuation
-	d.total = 0
-	d.fragments = 0
 	return true, nil
 }
 
