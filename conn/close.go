@@ -24,22 +24,20 @@ import (
 // runs inside one, others only shut the socket down, and Serve closes it when
 // it has left.
 type closing struct {
-	err    *CloseError   // how the connection ends, set once
-	done   chan struct{} // closed at the end; made when someone asks
-	freed  chan struct{} // gets a token when the read half becomes free while closing
-	timer  *time.Timer   // Config.CloseTimeout
-	ended  bool          // the transport is closed, or Serve will close it
-	inRaw  bool          // Serve is inside a RawConn function
-	orphan bool          // Close was called by someone who does not wait, and left the reading to the reader
-	failed bool          // this side failed the connection: it ends TCP first, whatever its role
+	err    *CloseError // how the connection ends, set once
+	ended  bool        // the transport is closed, or Serve will close it
+	inRaw  bool        // Serve is inside a RawConn function
+	orphan bool        // Close was called by someone who does not wait, and left the reading to the reader
+	failed bool        // this side failed the connection: it ends TCP first, whatever its role
 }
 
-// doneLocked is Done's channel.
-func (cl *closing) doneLocked() chan struct{} {
-	if cl.done == nil {
-		cl.done = make(chan struct{})
+// doneLocked is Done's channel. Call with c.mu held.
+func (c *Conn) doneLocked() chan struct{} {
+	r := c.makeRare()
+	if r.done == nil {
+		r.done = make(chan struct{})
 	}
-	return cl.done
+	return r.done
 }
 
 // Close closes the connection with the closing handshake of RFC 6455 section 7:
@@ -70,11 +68,11 @@ func (c *Conn) Close(code CloseCode, reason string) error {
 		c.queueClose(payload)
 	}
 	calling := c.rd.calling.Load()
-	done := c.cl.doneLocked()
-	if c.cl.freed == nil {
-		c.cl.freed = make(chan struct{}, 1)
+	done := c.doneLocked()
+	if c.rare.freed == nil {
+		c.rare.freed = make(chan struct{}, 1)
 	}
-	freed := c.cl.freed
+	freed := c.rare.freed
 	c.cl.orphan = c.cl.orphan || calling
 	c.mu.Unlock()
 	if calling {
@@ -127,7 +125,7 @@ func (c *Conn) queueClose(payload []byte) {
 		go c.abort(errors.Unwrap(w.err))
 		return
 	}
-	if w.turn != nil && !w.turn.whole {
+	if q := w.queue; q != nil && q.turn != nil && !q.turn.whole {
 		c.discard(errClosing)
 	}
 	if w.ahead() {
@@ -152,8 +150,8 @@ func (c *Conn) CloseNow() error {
 
 // startCloseTimer bounds the way from here to the end. Call with c.mu held.
 func (c *Conn) startCloseTimer() {
-	if d := c.cfg.closeTimeout(); d > 0 && c.cl.timer == nil {
-		c.cl.timer = time.AfterFunc(d, func() { c.abort(ErrCloseTimeout) })
+	if d := c.cfg.closeTimeout(); d > 0 && c.makeRare().timer == nil {
+		c.rare.timer = time.AfterFunc(d, func() { c.abort(ErrCloseTimeout) })
 	}
 }
 
@@ -360,18 +358,19 @@ func (c *Conn) ended() {
 	c.wr.watch.release()
 	c.mu.Lock()
 	c.signal(frame.TransportClosed)
-	if c.cl.timer != nil {
-		c.cl.timer.Stop()
+	r := c.makeRare()
+	if r.timer != nil {
+		r.timer.Stop()
 	}
 	if c.plainStream != nil && c.timer != nil {
 		c.timer.timer.Stop()
 	}
-	for p := c.pings; p != nil; p = p.next {
+	for p := r.pings; p != nil; p = p.next {
 		close(p.pong)
 	}
-	c.pings = nil
+	r.pings = nil
 	c.tellDrained()
-	close(c.cl.doneLocked())
+	close(c.doneLocked())
 	c.mu.Unlock()
 	c.cfg.Trace.closed(c, c.cl.err)
 	c.cfg.Group.remove(c)

@@ -215,7 +215,7 @@ func (c *Conn) inflate(ev frame.Event) (complete bool, err error) {
 	}
 	if ev.Fin {
 		r.in.message = nil // where it is an empty one
-		z.size = len(r.msg) - r.base
+		z.size = len(r.msg)
 	}
 	return ev.Fin, nil
 }
@@ -241,7 +241,7 @@ func (c *Conn) wireLimit(limit int64) int64 {
 // had, up to a bound that costs no more than the frame buffers do.
 func (r *readHalf) reserveInflated(n, last int) {
 	n = max(n, min(last, 1<<maxClass))
-	if n -= cap(r.msg) - len(r.msg); n <= 0 || len(r.msg) > r.base {
+	if n -= cap(r.msg) - len(r.msg); n <= 0 || len(r.msg) > 0 {
 		return
 	}
 	if r.pooled {

@@ -98,10 +98,32 @@ type Conn struct {
 	wr writeHalf
 	cl closing
 
-	pings       *pingWait // in the order of sending
-	behind      *behind   // nil where the queue was never full
-	subprotocol string
-	z           *codec // permessage-deflate; nil where it was not agreed
+	rare *rare // nil until it is needed
+
+	subprotocol *string // nil: none
+	z           *codec  // permessage-deflate; nil where it was not agreed
+}
+
+// rare is what few connections have at any time.
+type rare struct {
+	pings *pingWait // in the order of sending
+
+	// Where the queue was full, or somebody wants to know when it is not.
+	dropped uint64
+	marks   []mark
+
+	// Of the closing.
+	done  chan struct{} // closed at the end; made when someone asks
+	freed chan struct{} // gets a token when the read half becomes free while closing
+	timer *time.Timer   // Config.CloseTimeout
+}
+
+// makeRare makes c.rare, unless it is there. Call with c.mu held.
+func (c *Conn) makeRare() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
 }
 
 // Negotiated is what the opening handshake agreed, for New.
@@ -132,7 +154,11 @@ func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config)
 
 // newConnOver is newConn for what newStream returns.
 func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	c := &Conn{stream: s, raw: raw, cfg: cfg, subprotocol: n.Subprotocol, z: newCodec(n.Deflate, role, cfg)}
+	c := &Conn{stream: s, raw: raw, cfg: cfg, z: newCodec(n.Deflate, role, cfg)}
+	if n.Subprotocol != "" {
+		agreed := n.Subprotocol // declared here, it is allocated here alone
+		c.subprotocol = &agreed
+	}
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
 	if c.raw == nil {
@@ -159,7 +185,12 @@ func (c *Conn) State() State {
 
 // Subprotocol returns the subprotocol that was agreed, or "" (RFC 6455
 // section 1.9).
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	if c.subprotocol == nil {
+		return ""
+	}
+	return *c.subprotocol
+}
 
 // role is this side's role.
 func (c *Conn) role() frame.Role { return c.wr.enc.Role }
@@ -207,7 +238,7 @@ func (c *Conn) Data() any {
 func (c *Conn) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cl.doneLocked()
+	return c.doneLocked()
 }
 
 // Err returns nil while the connection is open or closing, and a *CloseError

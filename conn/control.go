@@ -41,16 +41,21 @@ func (c *Conn) pong(payload []byte) {
 		return
 	}
 	c.rd.answered = true
-	if w.late != nil || int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes {
-		if w.late == nil {
-			w.late = new([]byte)
-		}
-		*w.late = append((*w.late)[:0], payload...)
+	if q := w.queue; q != nil && q.late != nil || int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes {
+		w.makeQueue().keepLate(payload)
 		return
 	}
 	w.out = c.appendControl(w.out, frame.Pong, payload)
 	w.outPongs += int16(len(payload) + frame.MaxHeaderSize)
 	w.urgent = w.urgent || w.owned // the owner sends it; else this reader does before it waits
+}
+
+// keepLate keeps the payload of a pong in the place of the one before it.
+func (q *queue) keepLate(payload []byte) {
+	if q.late == nil {
+		q.late = new([]byte)
+	}
+	*q.late = append((*q.late)[:0], payload...)
 }
 
 // pingWait is a Ping that waits for its Pong.
@@ -110,23 +115,26 @@ func (c *Conn) ponged(payload []byte) {
 	if len(payload) == 0 && c.keep != nil && c.keep.asked.Load() != 0 {
 		c.cfg.Trace.roundTrip(c, time.Duration(now()-c.keep.asked.Swap(0)))
 	}
-	answered := c.pings
+	if c.rare == nil {
+		return
+	}
+	answered := c.rare.pings
 	for answered != nil && !bytes.Equal(answered.payload[:], payload) {
 		answered = answered.next
 	}
 	if answered == nil {
 		return
 	}
-	for p := c.pings; p != answered.next; p = p.next {
+	for p := c.rare.pings; p != answered.next; p = p.next {
 		p.pong <- struct{}{}
 		c.cfg.Trace.roundTrip(c, time.Since(p.sent))
 	}
-	c.pings = answered.next
+	c.rare.pings = answered.next
 }
 
 // pingPlace is where the list of pings has p, or its end. Call with c.mu held.
 func (c *Conn) pingPlace(p *pingWait) **pingWait {
-	place := &c.pings
+	place := &c.makeRare().pings
 	for *place != nil && *place != p {
 		place = &(*place).next
 	}

@@ -86,7 +86,12 @@ func (c *Conn) enqueue(t MessageType, p []byte, prepared *Prepared, h haste) err
 func (c *Conn) fits(n int) bool { return c.wr.held()+n <= c.cfg.queue() }
 
 // held is what counts for Config.Queue.
-func (w *writeHalf) held() int { return w.buffered() + int(w.waiting)*entryCost }
+func (w *writeHalf) held() int {
+	if w.queue == nil {
+		return w.buffered()
+	}
+	return w.buffered() + w.waiting*entryCost
+}
 
 // put takes a message in. Call with c.mu held.
 func (c *Conn) put(t MessageType, p []byte, prepared *Prepared, h haste) {
@@ -122,9 +127,9 @@ func (c *Conn) pushMessage(t MessageType, p []byte, prepared *Prepared) {
 	if prepared == nil {
 		e.p = slices.Clone(p) // of its own size: the queue may hold many
 	}
+	w.push(e)
 	w.queued += e.size()
 	w.waiting++
-	w.push(e)
 	c.dispatch()
 }
 
@@ -147,33 +152,26 @@ func (c *Conn) batchLimit() int {
 // makeRoom drops the oldest messages that nobody waits for until n bytes fit,
 // or none where all of them would not do. Call with c.mu held.
 func (c *Conn) makeRoom(n int) bool {
-	w := &c.wr
-	if w.held()-w.queued-int(w.waiting)*entryCost+n > c.cfg.queue() {
+	q := c.wr.queue
+	if q == nil || c.wr.held()-q.queued-q.waiting*entryCost+n > c.cfg.queue() {
 		return false
 	}
 	var prev *entry
-	for e := w.head; e != nil && !c.fits(n); {
+	for e := q.head; e != nil && !c.fits(n); {
 		next := e.next
 		if e.kind != entryMessage || e.wake != nil {
 			prev = e
 		} else {
-			w.unlink(prev, e)
+			q.unlink(prev, e)
 			if e.prepared != nil {
 				e.t = e.prepared.t
 			}
 			c.dropped(e.t, e.size())
-			w.drop(e)
+			q.drop(e)
 		}
 		e = next
 	}
 	return c.fits(n)
-}
-
-// behind is what a connection has whose peer did not keep up, or of which
-// somebody wants to know when it does.
-type behind struct {
-	dropped uint64
-	marks   []mark
 }
 
 // mark is where somebody wants to be told that the queue is down to.
@@ -182,17 +180,9 @@ type mark struct {
 	reached chan struct{} // closed then
 }
 
-// behindLocked makes c.behind. Call with c.mu held.
-func (c *Conn) behindLocked() *behind {
-	if c.behind == nil {
-		c.behind = new(behind)
-	}
-	return c.behind
-}
-
 // dropped counts a message that the policy drops. Call with c.mu held.
 func (c *Conn) dropped(t MessageType, size int) {
-	c.behindLocked().dropped++
+	c.makeRare().dropped++
 	c.cfg.Trace.dropped(c, t, size)
 }
 
@@ -201,10 +191,10 @@ func (c *Conn) dropped(t MessageType, size int) {
 func (c *Conn) Dropped() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.behind == nil {
+	if c.rare == nil {
 		return 0
 	}
-	return c.behind.dropped
+	return c.rare.dropped
 }
 
 // Drained returns a channel that is closed when no more than bytes bytes wait
@@ -221,13 +211,13 @@ func (c *Conn) Drained(bytes int) <-chan struct{} {
 		c.flushSoon()
 	}
 	bytes = max(bytes, 0)
-	b := c.behindLocked()
-	i := slices.IndexFunc(b.marks, func(m mark) bool { return m.bytes == bytes })
+	r := c.makeRare()
+	i := slices.IndexFunc(r.marks, func(m mark) bool { return m.bytes == bytes })
 	if i < 0 {
-		i = len(b.marks)
-		b.marks = append(b.marks, mark{bytes, make(chan struct{})})
+		i = len(r.marks)
+		r.marks = append(r.marks, mark{bytes, make(chan struct{})})
 	}
-	reached := b.marks[i].reached
+	reached := r.marks[i].reached
 	c.tellDrained()
 	return reached
 }
@@ -235,12 +225,12 @@ func (c *Conn) Drained(bytes int) <-chan struct{} {
 // tellDrained tells those whose mark is reached. Call with c.mu held after
 // bytes have left the queue, or with the end.
 func (c *Conn) tellDrained() {
-	if c.behind == nil || len(c.behind.marks) == 0 {
+	if c.rare == nil || len(c.rare.marks) == 0 {
 		return
 	}
 	buffered := c.wr.buffered()
 	ended := c.cl.ended || c.wr.err != nil
-	c.behind.marks = slices.DeleteFunc(c.behind.marks, func(m mark) bool {
+	c.rare.marks = slices.DeleteFunc(c.rare.marks, func(m mark) bool {
 		if !ended && buffered > m.bytes {
 			return false
 		}

@@ -73,7 +73,7 @@ func (r *readHalf) direct() bool {
 	if r.dec.Remaining() < directMin || r.open != nil || r.zipped {
 		return false
 	}
-	return len(r.msg) > r.base || cap(r.msg)-len(r.msg) >= directMin
+	return len(r.msg) > 0 || cap(r.msg)-len(r.msg) >= directMin
 }
 
 // space is where the payload of a large frame is read to: behind what there is
@@ -94,7 +94,7 @@ func (r *readHalf) reserve(n int, left int64) {
 	if cap(r.msg)-len(r.msg) >= n {
 		return
 	}
-	n = max(n, int(min(left, int64(3*(len(r.msg)-r.base+n)))))
+	n = max(n, int(min(left, int64(3*(len(r.msg)+n)))))
 	if r.pooled {
 		r.msg = grow(r.msg, n)
 	} else {
@@ -109,7 +109,7 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 		return moreBytes, c.violated(err)
 	}
 	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
-		r.msg = r.msg[:r.base]
+		r.msg = r.msg[:0]
 		return moreBytes, nil
 	}
 	r.msg = r.msg[:len(r.msg)+n]
@@ -117,7 +117,7 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 		return moreBytes, nil
 	}
 	if t := c.cfg.Trace; t != nil {
-		t.receivedMessage(c, int64(len(r.msg)-r.base))
+		t.receivedMessage(c, int64(len(r.msg)))
 	}
 	return wholeMessage, nil
 }

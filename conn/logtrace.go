@@ -84,8 +84,8 @@ func (l logger) opened(c *Conn, r *handshake.Request) {
 	if r != nil {
 		attrs = append(attrs, slog.String("target", r.Target), slog.String("origin", r.Get("Origin")))
 	}
-	if c.subprotocol != "" {
-		attrs = append(attrs, slog.String("subprotocol", c.subprotocol))
+	if p := c.Subprotocol(); p != "" {
+		attrs = append(attrs, slog.String("subprotocol", p))
 	}
 	l.about(c, slog.LevelInfo, "websocket opened", attrs...)
 }

@@ -43,7 +43,7 @@ func (s *server) putsOff() bool {
 	if s.dried%paceReads != 0 {
 		return false
 	}
-	t := uint32(now() / int64(time.Millisecond))
+	t := uint16(now() / int64(time.Millisecond))
 	quick := s.dried/paceReads > 1 && t-s.since <= paceWithin
 	s.dried, s.since = paceReads, t
 	if quick {

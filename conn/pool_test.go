@@ -75,12 +75,9 @@ func (l *PoolLog) End() (twice int) {
 func Held(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := cap(c.rd.msg) + cap(c.wr.out) + cap(c.wr.batch.buf) + cap(c.wr.batch.vec) + c.wr.queued
+	n := cap(c.rd.msg) + cap(c.wr.out) + cap(c.wr.batch.buf) + c.wr.batch.vec.size() + c.wr.queue.size()
 	if c.rd.in != nil {
 		n += readBufferSize
-	}
-	if c.wr.late != nil {
-		n += cap(*c.wr.late)
 	}
 	return n
 }

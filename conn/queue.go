@@ -29,36 +29,49 @@ type writeHalf struct {
 	// In an order that leaves no gaps, like all of Conn: see TestSizeOfConn.
 
 	enc      frame.Encoder
-	urgent   bool    // out must leave now; else it may wait for a Write, a Flush or a waiting reader
-	owned    bool    // the wire has an owner
-	spares   uint8   // how many entries spare has
-	outPongs int16   // bytes of pongs in out, and
-	pongs    int16   // in the batch: see maxPongBytes
-	waiting  int32   // how many entries nobody waits for
-	out      []byte  // pooled
-	late     *[]byte // payload of the latest pong beyond maxPongBytes; nil: none
+	urgent   bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
+	owned    bool   // the wire has an owner
+	outPongs int16  // bytes of pongs in out, and
+	pongs    int16  // in the batch: see maxPongBytes
+	out      []byte // pooled
 	batch    batch
-
-	head, tail *entry
-	queued     int // bytes of the entries that nobody waits for
-	spare      *entry
-
-	turn     *MessageWriter // the message that has the turn
-	turnWait *entry         // its wait for the wire
+	*queue   // nil until something has to wait
 
 	err   *CloseError // the first error of the transport's write side
 	watch watchRef
 }
 
-// batch is what the owner of the wire writes.
-type batch struct {
-	buf     []byte // frames; pooled
-	vec     []byte // payload that follows buf: the owner's caller's, not copied
-	off     int    // how many bytes of buf and vec are out
-	entries *entry // of the messages in it, to be told when it is out
+// queue is what waits. Most connections have none: what they send leaves at once.
+type queue struct {
+	head, tail *entry
+	queued     int    // bytes of the entries that nobody waits for
+	waiting    int    // how many these are
+	taken      *entry // of the messages in the batch, to be told when it is out
+
+	turn     *MessageWriter // the message that has the turn
+	turnWait *entry         // its wait for the wire
+
+	late   *[]byte // payload of the latest pong beyond maxPongBytes; nil: none
+	spare  *entry
+	spares uint8 // how many entries spare has
 }
 
-func (b *batch) rest() int { return len(b.buf) + len(b.vec) - b.off }
+// makeQueue makes the queue, unless there is one. Call with c.mu held.
+func (w *writeHalf) makeQueue() *queue {
+	if w.queue == nil {
+		w.queue = new(queue)
+	}
+	return w.queue
+}
+
+// batch is what the owner of the wire writes.
+type batch struct {
+	buf []byte  // frames; pooled
+	vec *vector // payload that follows buf: the owner's caller's, not copied; nil: none
+	off int     // how many bytes of buf and vec are out
+}
+
+func (b *batch) rest() int { return len(b.buf) + b.vec.size() - b.off }
 
 // Sizes of batches, in bytes.
 const (
@@ -107,25 +120,26 @@ const maxSpares = 4
 
 // newWaiter returns an entry whose end somebody waits for. Call with c.mu held.
 func (w *writeHalf) newWaiter(kind entryKind) *entry {
-	e := w.spare
+	q := w.makeQueue()
+	e := q.spare
 	if e == nil {
 		return &entry{kind: kind, wake: make(chan struct{}, 1)}
 	}
-	w.spare, e.next = e.next, nil
-	w.spares--
+	q.spare, e.next = e.next, nil
+	q.spares--
 	e.kind = kind
 	return e
 }
 
 // free gives back an entry whose wake has been received and that no list holds.
 // Call with c.mu held.
-func (w *writeHalf) free(e *entry) {
-	if w.spares == maxSpares {
+func (q *queue) free(e *entry) {
+	if q.spares == maxSpares {
 		return
 	}
-	*e = entry{wake: e.wake, next: w.spare}
-	w.spare = e
-	w.spares++
+	*e = entry{wake: e.wake, next: q.spare}
+	q.spare = e
+	q.spares++
 }
 
 // tell moves e on and wakes its waiter.
@@ -141,30 +155,40 @@ func (e *entry) tell(s entryState, err error) {
 func (w *writeHalf) busy() bool { return w.owned || w.ahead() }
 
 // ahead reports whether a message may not go straight into out.
-func (w *writeHalf) ahead() bool { return w.head != nil || w.turn != nil }
+func (q *queue) ahead() bool { return q != nil && (q.head != nil || q.turn != nil) }
 
-func (w *writeHalf) buffered() int {
-	n := len(w.out) + w.queued + w.batch.rest()
-	if w.late != nil {
-		n += len(*w.late)
+func (w *writeHalf) buffered() int { return len(w.out) + w.batch.rest() + w.queue.size() }
+
+// ready reports whether the entry at the head may leave, or have the turn.
+func (q *queue) ready() bool { return q != nil && q.turn == nil && q.head != nil }
+
+// size is how many bytes wait in the queue.
+func (q *queue) size() int {
+	switch {
+	case q == nil:
+		return 0
+	case q.late != nil:
+		return q.queued + len(*q.late)
 	}
-	return n
+	return q.queued
 }
 
+// push puts an entry at the end of the queue.
 func (w *writeHalf) push(e *entry) {
-	if w.tail == nil {
-		w.head = e
+	q := w.makeQueue()
+	if q.tail == nil {
+		q.head = e
 	} else {
-		w.tail.next = e
+		q.tail.next = e
 	}
-	w.tail = e
+	q.tail = e
 }
 
-func (w *writeHalf) pop() *entry {
-	e := w.head
-	w.head, e.next = e.next, nil
-	if w.head == nil {
-		w.tail = nil
+func (q *queue) pop() *entry {
+	e := q.head
+	q.head, e.next = e.next, nil
+	if q.head == nil {
+		q.tail = nil
 	}
 	return e
 }
@@ -173,39 +197,39 @@ func (w *writeHalf) pop() *entry {
 func (e *entry) size() int { return len(e.p) + e.prepared.size() }
 
 // drop lets go of an entry that nobody waits for and that is out of the queue.
-func (w *writeHalf) drop(e *entry) {
-	w.queued -= e.size()
-	w.waiting--
+func (q *queue) drop(e *entry) {
+	q.queued -= e.size()
+	q.waiting--
 	if e.p != nil {
 		putBuffer(e.p)
 	}
 }
 
 // remove takes an entry out of where it waits.
-func (w *writeHalf) remove(e *entry) {
-	if w.turnWait == e {
-		w.turnWait = nil
+func (q *queue) remove(e *entry) {
+	if q.turnWait == e {
+		q.turnWait = nil
 		return
 	}
 	var prev *entry
-	for x := w.head; x != e; x = x.next {
+	for x := q.head; x != e; x = x.next {
 		if x == nil {
 			return
 		}
 		prev = x
 	}
-	w.unlink(prev, e)
+	q.unlink(prev, e)
 }
 
 // unlink takes e, which follows prev, out of the queue; prev is nil at the
 // head.
-func (w *writeHalf) unlink(prev, e *entry) {
+func (q *queue) unlink(prev, e *entry) {
 	switch {
 	case prev == nil:
-		w.pop()
+		q.pop()
 		return
-	case w.tail == e:
-		w.tail = prev
+	case q.tail == e:
+		q.tail = prev
 	}
 	prev.next, e.next = e.next, nil
 }
@@ -214,21 +238,22 @@ func (w *writeHalf) unlink(prev, e *entry) {
 // held after anything became free or was queued.
 func (c *Conn) dispatch() {
 	w := &c.wr
-	if w.turn == nil && w.head != nil && w.head.kind == entryTurn {
+	q := w.queue
+	if q.ready() && q.head.kind == entryTurn {
 		c.grantTurn()
 	}
 	if w.owned {
 		return
 	}
 	switch {
-	case w.turnWait != nil:
-		e := w.turnWait
-		w.turnWait, w.owned = nil, true
+	case q != nil && q.turnWait != nil:
+		e := q.turnWait
+		q.turnWait, w.owned = nil, true
 		e.tell(entryGranted, nil)
-	case w.turn == nil && w.head != nil && w.head.wake != nil:
+	case q.ready() && q.head.wake != nil:
 		w.owned = true
-		w.head.tell(entryGranted, nil) // stays at the head until its goroutine gathers
-	case w.urgent || (w.turn == nil && w.head != nil):
+		q.head.tell(entryGranted, nil) // stays at the head until its goroutine gathers
+	case w.urgent || q.ready():
 		w.owned = true
 		go c.flusher()
 	}
@@ -259,23 +284,27 @@ func (c *Conn) gatherOut() {
 }
 
 func (c *Conn) gatherQueue() {
-	w := &c.wr
-	b := &w.batch
-	for w.turn == nil && w.head != nil && len(b.buf) < c.batchLimit() {
-		if w.head.kind == entryTurn {
+	q, b := c.wr.queue, &c.wr.batch
+	for q.ready() && len(b.buf) < c.batchLimit() {
+		if q.head.kind == entryTurn {
 			c.grantTurn()
 			return
 		}
-		e := w.pop()
+		e := q.pop()
 		c.encode(b, e)
-		e.state = entryTaken
 		if e.wake != nil {
 			e.p = nil
-			e.next, b.entries = b.entries, e
+			q.take(e)
 		} else {
-			w.drop(e)
+			q.drop(e)
 		}
 	}
+}
+
+// take counts an entry that somebody waits for to those of the batch.
+func (q *queue) take(e *entry) {
+	e.state = entryTaken
+	e.next, q.taken = q.taken, e
 }
 
 // gatherOwn fills the batch with out, then e, which is at the head of the
@@ -312,22 +341,32 @@ func (c *Conn) settle() {
 	if b.buf != nil {
 		putBuffer(b.buf)
 	}
-	entries := b.entries
+	b.vec.free()
 	*b = batch{}
 	w.pongs = 0
-	for e := entries; e != nil; {
+	if q := w.queue; q != nil {
+		q.tellTaken(nil)
+		if q.late != nil && c.canAnswer() {
+			w.out = c.appendControl(w.out, frame.Pong, *q.late)
+			w.outPongs += int16(len(*q.late))
+			w.urgent = true
+		}
+		q.late = nil
+	}
+	c.tellDrained()
+}
+
+// tellTaken tells those whose messages are in the batch that it is out, or that
+// it failed with err.
+func (q *queue) tellTaken(err error) {
+	e := q.taken
+	q.taken = nil
+	for e != nil {
 		next := e.next
 		e.next = nil
-		e.tell(entryDone, nil)
+		e.tell(entryDone, err)
 		e = next
 	}
-	if w.late != nil && c.canAnswer() {
-		w.out = c.appendControl(w.out, frame.Pong, *w.late)
-		w.outPongs += int16(len(*w.late))
-		w.urgent = true
-	}
-	w.late = nil
-	c.tellDrained()
 }
 
 // release gives the wire back, and on. Call with c.mu held, by the owner, with
@@ -335,7 +374,7 @@ func (c *Conn) settle() {
 func (c *Conn) release() {
 	w := &c.wr
 	w.owned = false
-	if w.urgent || w.head != nil || w.turnWait != nil {
+	if q := w.queue; w.urgent || q != nil && (q.head != nil || q.turnWait != nil) {
 		c.dispatch()
 	}
 }
@@ -370,11 +409,15 @@ func (c *Conn) flusher() {
 // discard empties the queue and tells its waiters err: nothing follows a Close
 // frame. What is in out and in the batch still leaves. Call with c.mu held.
 func (c *Conn) discard(err error) {
-	w := &c.wr
-	for w.head != nil {
-		e := w.pop()
+	q := c.wr.queue
+	if q == nil {
+		c.tellDrained()
+		return
+	}
+	for q.head != nil {
+		e := q.pop()
 		if e.wake == nil {
-			w.drop(e)
+			q.drop(e)
 			continue
 		}
 		if e.state == entryGranted { // its goroutine has the wire and is about to see that its entry is gone
@@ -383,11 +426,11 @@ func (c *Conn) discard(err error) {
 		}
 		e.tell(entryDone, err)
 	}
-	if w.turn != nil {
-		w.turn.lost = err
-		w.turn = nil
+	if q.turn != nil {
+		q.turn.lost = err
+		q.turn = nil
 	}
-	w.late = nil
+	q.late = nil
 	c.tellDrained()
 }
 
@@ -414,17 +457,12 @@ func (c *Conn) writeFailed(cause error) error {
 // failWaiters tells everybody who waits for the wire, the turn or a batch that
 // it is over. Call with c.mu held.
 func (c *Conn) failWaiters(err error) {
-	w := &c.wr
-	for e := w.batch.entries; e != nil; {
-		next := e.next
-		e.next = nil
-		e.tell(entryDone, err)
-		e = next
-	}
-	w.batch.entries = nil
-	if e := w.turnWait; e != nil {
-		w.turnWait = nil
-		e.tell(entryDone, err)
+	if q := c.wr.queue; q != nil {
+		q.tellTaken(err)
+		if e := q.turnWait; e != nil {
+			q.turnWait = nil
+			e.tell(entryDone, err)
+		}
 	}
 	c.discard(err)
 }

@@ -116,7 +116,7 @@ func TestEndWhileWaiting(t *testing.T) {
 					}
 				}
 				_ = c.CloseNow()
-				if n := c.wr.queued; n != 0 {
+				if n := c.wr.queue.size(); n != 0 {
 					t.Errorf("%s: %d bytes are still counted as queued", name, n)
 				}
 			})

@@ -25,8 +25,7 @@ type readHalf struct {
 	dec frame.Decoder
 	in  *readBuffer // nil while nothing is unread
 
-	msg  []byte // the message being put together, after base bytes of the caller's
-	base int
+	msg []byte // the message being put together
 
 	open  *MessageReader // the message that is being read in pieces
 	watch watchRef
@@ -74,8 +73,8 @@ func (r *readHalf) unread() []byte {
 // message is the message that advance has completed: put together, or in the
 // read buffer in one piece.
 func (r *readHalf) message() []byte {
-	if len(r.msg) > r.base {
-		return r.msg[r.base:]
+	if len(r.msg) > 0 {
+		return r.msg
 	}
 	return r.in.message
 }
@@ -127,24 +126,26 @@ func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, e
 	}
 	r := &c.rd
 	kept := r.msg // by a call that was interrupted
-	r.msg, r.base = append(buf, kept...), len(buf)
+	r.msg = append(buf[len(buf):], kept...)
 	if kept != nil {
 		putBuffer(kept)
 	}
 	err := c.nextMessage(ctx)
-	msg := r.msg
-	r.msg, r.base = nil, 0
+	came := r.msg
 	if err != nil {
-		if came := msg[len(buf):]; len(came) > 0 {
+		r.msg = nil
+		if len(came) > 0 {
 			r.msg = append(getBuffer(len(came)), came...)
 		}
 		c.lastWord(ctx, err)
 		c.endRead(err)
 		return 0, buf, err
 	}
-	if len(msg) == len(buf) {
-		msg = append(msg, r.in.message...) // it lies there still, or is empty
+	msg := came
+	if len(buf) > 0 || len(came) == 0 { // else it is put together where it belongs, or had to move
+		msg = append(buf, r.message()...)
 	}
+	r.msg = nil
 	t := r.typ
 	c.endRead(nil)
 	return t, msg, nil
@@ -234,9 +235,9 @@ func (c *Conn) endRead(err error) {
 		return
 	}
 	c.mu.Lock()
-	if c.cl.freed != nil {
+	if c.rare != nil && c.rare.freed != nil {
 		select {
-		case c.cl.freed <- struct{}{}:
+		case c.rare.freed <- struct{}{}:
 		default:
 		}
 	}
@@ -275,6 +276,10 @@ func (c *Conn) nextMessage(ctx context.Context) error {
 	}
 }
 
+// ending reports whether nothing is read any more: the peer has closed or broken
+// a rule, or the transport was lost.
+func (c *Conn) ending() bool { return c.lifecycle() > frame.CloseSent }
+
 // progress is how far advance came.
 type progress uint8
 
@@ -288,7 +293,7 @@ const (
 // of reading drives. Its error is final: the *CloseError.
 func (c *Conn) advance() (progress, error) {
 	r := &c.rd
-	if l := c.lifecycle(); l > frame.CloseSent {
+	if c.ending() {
 		return 0, c.readError()
 	}
 	limit := c.limit.Load()
@@ -338,13 +343,13 @@ func (c *Conn) collect(ev frame.Event, limit int64) (complete bool, err error) {
 	}
 	switch {
 	case c.lifecycle() != frame.Open: // Close was called: messages are dropped
-		r.msg = r.msg[:r.base]
+		r.msg = r.msg[:0]
 		return false, nil
 	case r.open != nil:
 		return r.open.take(ev), nil
 	case ev.Compressed:
 		return c.inflate(ev)
-	case ev.Fin && len(r.msg) == r.base:
+	case ev.Fin && len(r.msg) == 0:
 		r.in.message = ev.Data
 		return true, nil
 	}

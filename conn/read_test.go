@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
@@ -335,6 +336,29 @@ func TestEarlyBytes(t *testing.T) {
 		}
 		if c.Subprotocol() != "chat" {
 			t.Fatal(c.Subprotocol())
+		}
+	}
+}
+
+// TestReadIntoAppends: the message follows what the buffer holds, in its memory
+// where that is enough, whatever way it comes.
+func TestReadIntoAppends(t *testing.T) {
+	for _, fragment := range []int{1000, 1 << 20} {
+		s, c := tcpPair(t, Config{FragmentSize: fragment})
+		for _, size := range []int{0, 3, 5000, 100_000} {
+			for _, spare := range []int{0, 10, 4096, 200_000} {
+				for _, before := range []string{"", "before"} {
+					go func() { check(s.Write(bg, Binary, pattern(size))) }()
+					buf := append(make([]byte, 0, len(before)+spare), before...)
+					_, p, err := c.ReadInto(bg, buf)
+					if err != nil || string(p) != before+string(pattern(size)) {
+						t.Fatalf("%d bytes behind %q, in frames of %d: %d bytes, %v", size, before, fragment, len(p), err)
+					}
+					if here := unsafe.SliceData(p) == unsafe.SliceData(buf); !here && size <= spare && cap(buf) > 0 {
+						t.Errorf("%d bytes behind %q are elsewhere, with room for %d", size, before, spare)
+					}
+				}
+			}
 		}
 	}
 }

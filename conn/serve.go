@@ -52,7 +52,11 @@ func (c *Conn) serve(ctx context.Context, ev *Events, req *handshake.Request) er
 		return err
 	}
 	s.open(req)
-	return s.finish(s.run(ctx))
+	err = s.begin(ctx)
+	for err == errEnter {
+		err = s.leave(ctx, c.raw.Read(s.ready()))
+	}
+	return s.finish(err)
 }
 
 // handle starts serve for a connection that nobody waits for, on goroutines of
@@ -77,13 +81,12 @@ func (s *server) openFirst(req *handshake.Request) {
 	go s.handleOn()
 }
 
-// handleOn is the goroutine of a handled connection: run, without a frame of its
-// own below it.
+// handleOn is the goroutine of a handled connection.
 func (s *server) handleOn() {
 	ctx := context.Background()
 	err := s.begin(ctx)
 	for err == errEnter {
-		err = s.leave(ctx, s.c.raw.Read(s.fn))
+		err = s.leave(ctx, s.c.raw.Read(s.ready()))
 	}
 	if err == errIdle {
 		go s.handleOn()
@@ -139,39 +142,29 @@ func (s *server) finish(err error) error {
 	return end
 }
 
-// server is one run of Serve.
+// server is one run of Serve. What comes before RawConn.Read and after it is done
+// in functions of its own, so that a waiting goroutine has few frames on its
+// stack, and callbacks find room on it.
 type server struct {
-	c     *Conn
-	ev    *Events
-	ended error                 // why run ends
-	fn    func(fd uintptr) bool // runs inside RawConn.Read
-	busy  atomic.Pointer[pace]  // while the connection is busy: see putsOff
+	c    *Conn
+	ev   *Events
+	busy atomic.Pointer[pace] // while the connection is busy: see putsOff
 
-	moves  bool   // run may return errIdle
+	moves  bool   // it may end with errIdle
 	active bool   // bytes have come since the deadline was set
 	timed  bool   // the read deadline is set, to see whether the connection is idle
 	inside bool   // a RawConn function; guarded by Conn.mu
 	poked  bool   // the read deadline is in the past, for there to be a look; guarded by Conn.mu
 	dried  uint8  // how often a read emptied the socket, since
-	since  uint32 // then, by the clock of milliseconds
-}
-
-// run delivers messages until the connection or ctx ends. What comes before
-// RawConn.Read and after it is done in functions of its own, so that a waiting
-// goroutine has few frames on its stack, and callbacks find room on it.
-func (s *server) run(ctx context.Context) error {
-	err := s.begin(ctx)
-	for err == errEnter {
-		err = s.leave(ctx, s.c.raw.Read(s.fn))
-	}
-	return err
+	since  uint16 // then, by the clock of milliseconds, which starts again after a minute
 }
 
 // errEnter says that RawConn.Read is to be called.
 var errEnter = errors.New("enter")
 
-// begin delivers what is there already. Where the transport is no socket it
-// does all of the rest, too.
+// begin delivers what is there already, until the connection or ctx ends or it
+// is to be waited in RawConn.Read. Where the transport is no socket it does all
+// of the rest, too.
 func (s *server) begin(ctx context.Context) error {
 	c := s.c
 	if err := s.deliver(moreBytes); err != nil {
@@ -186,7 +179,7 @@ func (s *server) begin(ctx context.Context) error {
 	return s.enter(ctx)
 }
 
-// runStream is run for a transport that only knows Read.
+// runStream delivers messages of a transport that only knows Read.
 func (s *server) runStream(ctx context.Context) error {
 	for {
 		got, err := s.c.more(ctx)

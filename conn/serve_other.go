@@ -10,5 +10,7 @@ func (s *server) enter(context.Context) error { panic("unreachable: no rawConn i
 
 func (s *server) leave(context.Context, error) error { panic("unreachable: no rawConn is made") }
 
+func (s *server) ready() func(fd uintptr) bool { panic("unreachable: no rawConn is made") }
+
 // pace is of no use here.
 type pace struct{}

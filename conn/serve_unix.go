@@ -18,9 +18,6 @@ import (
 // the descriptor but leaves that to leave.
 func (s *server) enter(ctx context.Context) error {
 	c := s.c
-	if s.fn == nil {
-		s.fn = s.newReady()
-	}
 	c.mu.Lock()
 	ended := c.cl.ended
 	s.inside = !ended
@@ -50,9 +47,9 @@ func (s *server) leave(ctx context.Context, err error) error {
 		c.ended()
 	}
 	switch {
-	case owed || s.ended != nil || c.rd.watch.interrupted():
+	case owed || c.ending() || c.rd.watch.interrupted():
 		return s.over(ctx, err)
-	case err == nil: // fn has come out for enter to set the deadline
+	case err == nil: // ready has come out for enter to set the deadline
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return s.over(ctx, err)
 	case poked:
@@ -74,12 +71,12 @@ func (s *server) over(ctx context.Context, err error) error {
 		c.rd.watch.disarm(readDeadline{c})
 	}
 	switch {
-	case s.ended != nil:
-		return s.ended
+	case c.ending():
+		return c.readError()
 	case interrupted:
 		return contextError(ctx)
 	case err == nil:
-		return c.readError() // the socket was shut down while Serve was inside
+		return c.readError()
 	case err == errIdle:
 		return err
 	}
@@ -114,10 +111,10 @@ func (s *server) sleeps() bool {
 	return true
 }
 
-// newReady returns the function inside RawConn.Read: it returns false to wait for
+// ready returns the function inside RawConn.Read: it returns false to wait for
 // readability, and true when Serve is over or interrupted, or has to enter again.
 // A method value would be one more frame on the stack.
-func (s *server) newReady() func(fd uintptr) bool {
+func (s *server) ready() func(fd uintptr) bool {
 	return func(fd uintptr) bool {
 		c := s.c
 		c.keep.waited()
@@ -129,11 +126,7 @@ func (s *server) newReady() func(fd uintptr) bool {
 			if err == nil {
 				err = s.deliver(got)
 			}
-			if err != nil {
-				s.ended = err
-				return true
-			}
-			if c.rd.watch.interrupted() {
+			if err != nil || c.rd.watch.interrupted() {
 				return true
 			}
 			if dry && s.putsOff() {

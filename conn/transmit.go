@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -38,7 +39,7 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 
 // transmitWait writes p and vec to a socket, waiting for room up to
 // Config.WriteTimeout or the end of ctx.
-func (c *Conn) transmitWait(ctx context.Context, p, vec []byte) (n int, err error) {
+func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *vector) (n int, err error) {
 	d := writeDeadline{c}
 	if err := c.wr.watch.arm(ctx, d); err != nil {
 		return 0, errInterrupted
@@ -50,7 +51,7 @@ func (c *Conn) transmitWait(ctx context.Context, p, vec []byte) (n int, err erro
 	if vec == nil {
 		n, err = c.stream.Write(p)
 	} else {
-		n, err = c.writeVec(p, vec)
+		n, err = vec.write(c.stream, p)
 	}
 	interrupted := c.wr.watch.interrupted()
 	if ctx.Done() != nil {
@@ -68,22 +69,43 @@ func (c *Conn) transmitWait(ctx context.Context, p, vec []byte) (n int, err erro
 	return n, err
 }
 
-// vector is the argument of a gathering write; it is pooled since it escapes.
+// vector is payload that is written from where it is, and the argument of the
+// gathering write, which escapes; it is pooled.
 type vector struct {
-	parts [2][]byte
-	bufs  net.Buffers
+	payload []byte
+	parts   [2][]byte
+	bufs    net.Buffers
 }
 
 var vectors = sync.Pool{New: func() any { return new(vector) }}
 
-// writeVec writes p and vec in one system call where both fit.
-func (c *Conn) writeVec(p, vec []byte) (int, error) {
+func newVector(payload []byte) *vector {
 	v := vectors.Get().(*vector)
-	v.parts = [2][]byte{p, vec}
+	v.payload = payload
+	return v
+}
+
+// free gives the vector back to its pool; nil is none.
+func (v *vector) free() {
+	if v != nil {
+		*v = vector{}
+		vectors.Put(v)
+	}
+}
+
+// size is how long the payload is; 0 for nil.
+func (v *vector) size() int {
+	if v == nil {
+		return 0
+	}
+	return len(v.payload)
+}
+
+// write writes p and the payload in one system call where both fit.
+func (v *vector) write(w io.Writer, p []byte) (int, error) {
+	v.parts = [2][]byte{p, v.payload}
 	v.bufs = v.parts[:]
-	n, err := v.bufs.WriteTo(c.stream)
-	*v = vector{}
-	vectors.Put(v)
+	n, err := v.bufs.WriteTo(w)
 	return int(n), err
 }
 

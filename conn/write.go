@@ -182,7 +182,7 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	}
 	if c.raw != nil && c.role() == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
 		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
-		b.vec = p
+		b.vec = newVector(p)
 		if tr := c.cfg.Trace; tr != nil {
 			tr.sentMessage(c, MessageInfo{Type: t, Size: int64(len(p)), Wire: int64(len(p))})
 		}
@@ -218,13 +218,15 @@ func (c *Conn) leave(own *span) (stays bool) {
 	switch {
 	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !own.fixed:
 		if b.vec != nil {
+			b.vec.free()
 			b.vec, own.end = nil, len(b.buf)
 		}
 		b.buf = append(b.buf[:own.start], b.buf[own.end:]...)
 		c.wr.enc = own.before
 	case b.vec != nil: // the caller takes its bytes back
-		left := b.rest()
-		b.buf = append(b.buf[min(b.off, len(b.buf)):], b.vec[max(0, len(b.vec)-left):]...)
+		left, payload := b.rest(), b.vec.payload
+		b.buf = append(b.buf[min(b.off, len(b.buf)):], payload[max(0, len(payload)-left):]...)
+		b.vec.free()
 		b.vec, b.off, stays = nil, 0, true
 	default:
 		stays = true

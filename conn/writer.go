@@ -54,7 +54,7 @@ func (c *Conn) takeTurn(m *MessageWriter) error {
 	}
 	c.keep.message()
 	if !c.wr.ahead() {
-		c.wr.turn = m
+		c.wr.makeQueue().turn = m
 		c.mu.Unlock()
 		return nil
 	}
@@ -246,8 +246,7 @@ func (m *MessageWriter) emit(p []byte, h frame.Header) (taken bool, err error) {
 	}
 	m.begun = true
 	if beside != nil {
-		beside.state = entryTaken
-		beside.next, w.batch.entries = w.batch.entries, beside
+		w.take(beside)
 		go c.flusher()
 		c.mu.Unlock()
 		return true, m.waitBeside(beside)
@@ -333,7 +332,7 @@ func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 	if c.raw != nil && c.role() == frame.Server && len(p) >= vecMin {
 		h.Length = int64(len(p))
 		b.buf = c.appendHeader(b.buf, h)
-		b.vec = p
+		b.vec = newVector(p)
 	} else {
 		b.buf = c.appendFrame(b.buf, h, p)
 	}

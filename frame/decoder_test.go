@@ -24,27 +24,29 @@ func TestDecoderEvents(t *testing.T) {
 		ev       frame.Event
 		n        int
 		left     int64
+		sum      int64 // of the payload announced
 		message  bool
 		boundary bool
 	}{
-		{frame.Event{Kind: start, Opcode: 1, Compressed: true, Length: 5, Data: []byte("hello")}, 7, 0, true, true},
-		{frame.Event{Kind: frame.Control, Opcode: frame.Ping, Length: 1, Data: []byte("x")}, 3, 0, true, true},
-		{frame.Event{Kind: start, Compressed: true, Length: 6, Data: []byte(" w")}, 4, 4, true, false},
-		{frame.Event{}, 0, 4, true, false},
-		{frame.Event{Kind: chunk, Opcode: 1, Compressed: true, Length: 6, Data: []byte("orl")}, 3, 1, true, false},
-		{frame.Event{Kind: chunk, Opcode: 1, Fin: true, Compressed: true, Length: 6, Data: []byte("d")}, 1, 0, false, true},
+		{frame.Event{Kind: start, Opcode: 1, Compressed: true, Length: 5, Data: []byte("hello")}, 7, 0, 5, true, true},
+		{frame.Event{Kind: frame.Control, Opcode: frame.Ping, Length: 1, Data: []byte("x")}, 3, 0, 5, true, true},
+		{frame.Event{Kind: start, Compressed: true, Length: 6, Data: []byte(" w")}, 4, 4, 11, true, false},
+		{frame.Event{}, 0, 4, 11, true, false},
+		{frame.Event{Kind: chunk, Opcode: 1, Compressed: true, Length: 6, Data: []byte("orl")}, 3, 1, 11, true, false},
+		{frame.Event{Kind: chunk, Opcode: 1, Fin: true, Compressed: true, Length: 6, Data: []byte("d")}, 1, 0, 11, false, true},
+		{frame.Event{Kind: start, Opcode: 2, Fin: true, Length: 1, Data: []byte("z")}, 3, 0, 1, false, true},
 	} {
 		if i == 4 {
 			in = []byte("orl")
 		} else if i == 5 {
-			in = []byte("d")
+			in = []byte("d\x82\x01z")
 		}
 		ev, n, err := d.Step(in)
 		if err != nil || n != want.n || fmt.Sprint(ev) != fmt.Sprint(want.ev) {
 			t.Fatalf("%d: %+v, %d, %v, want %+v", i, ev, n, err, want)
 		}
-		if d.Remaining() != want.left || d.InMessage() != want.message || d.Between() != want.boundary {
-			t.Fatalf("%d: remaining %d, in message %v, between %v", i, d.Remaining(), d.InMessage(), d.Between())
+		if d.Remaining() != want.left || d.Announced() != want.sum || d.InMessage() != want.message || d.Between() != want.boundary {
+			t.Fatalf("%d: remaining %d, announced %d, in message %v, between %v", i, d.Remaining(), d.Announced(), d.InMessage(), d.Between())
 		}
 		in = in[n:]
 	}
