@@ -52,7 +52,7 @@ func putReadBuffer(b *readBuffer) {
 // Buffers of sending and of assembling come in powers of two.
 const (
 	minClass = 9  // 512 B
-	maxClass = 20 // 1 MiB; larger ones are left to the garbage collector
+	maxClass = 21 // 2 MiB: a message of 1 MiB, the default limit, has a header; larger ones are left to the garbage collector
 )
 
 // classes are the pools, by the logarithm of the capacity. A buffer's first byte

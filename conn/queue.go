@@ -76,7 +76,7 @@ func (b *batch) rest() int { return len(b.buf) + b.vec.size() - b.off }
 // Sizes of batches, in bytes.
 const (
 	batchSize    = 64 << 10 // no further message is added to a batch of this size
-	vecMin       = 16 << 10 // a payload from here on is written from where it is, where that can be
+	vecMin       = 32 << 10 // a payload from here on is written from where it is, where that can be
 	maxPongBytes = 4 << 10  // of pongs in order that wait; beyond, only the latest is kept
 )
 

@@ -171,7 +171,7 @@ func TestTraceLargeWrites(t *testing.T) {
 	go func() { written <- c.Write(bg, Binary, pattern(vecMin)) }()
 	peer.WantBinary(pattern(vecMin))
 	check(<-written)
-	if got := s.take(); !slices.Equal(got, []string{"opened", "> binary 16384 fin", ">> binary 16384 of 16384, compressed false"}) {
+	if got := s.take(); !slices.Equal(got, []string{"opened", "> binary 32768 fin", ">> binary 32768 of 32768, compressed false"}) {
 		t.Error(got)
 	}
 }
