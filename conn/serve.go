@@ -13,9 +13,9 @@ import (
 // Events are the callbacks of Serve: the four events of a browser's WebSocket.
 // Nil ones are skipped. They are called one after another on one goroutine,
 // Open first and Close last, and may call every method of the Conn but the
-// reading ones; what they Append leaves when all that has arrived is handled. A
-// callback that blocks stops the reading of its connection, and its answers to
-// pings.
+// reading ones; what they Append leaves when all that has arrived is handled, or
+// as soon as it is much. A callback that blocks stops the reading of its
+// connection, and its answers to pings.
 //
 // One Events may serve any number of connections.
 type Events struct {

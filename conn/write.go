@@ -325,9 +325,10 @@ func (c *Conn) giveBack(e *entry) {
 }
 
 // Append queues a copy of one message and returns: it leaves with the next
-// Write, Send or Flush, or when a reader of this connection is about to wait
-// for the peer. A handler that appends its answers and reads on sends all the
-// answers to one packet in one packet.
+// Write, Send or Flush, when a reader of this connection is about to wait for
+// the peer, or when 128 KiB or half of Config.Queue have come together. A
+// handler that appends its answers and reads on sends all the answers to one
+// packet in one packet.
 //
 // Where more than Config.Queue bytes would wait, Config.QueuePolicy decides: by
 // default Append returns ErrQueueFull and takes nothing. Otherwise its errors

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -305,6 +307,27 @@ func TestAppendLeaves(t *testing.T) {
 	})
 }
 
+// TestAppendLeavesBetweenReads: a peer that reads gets all the answers, however
+// many requests it sends without a pause, so that Serve never waits for one.
+func TestAppendLeavesBetweenReads(t *testing.T) {
+	const requests = 1000
+	near, far := tcpNets(t)
+	c := New(near, frame.Server, Negotiated{}, Config{Queue: 8 << 10})
+	_, err := far.Write(frames(frame.Server, requests, frame.Header{Opcode: frame.Binary, Fin: true}, string(pattern(100))))
+	check(err)
+	answers := make(chan error, requests)
+	go c.Serve(bg, &Events{Message: func(c *Conn, mt MessageType, p []byte) { answers <- c.Append(mt, p) }})
+	peer := wstest.NewPeer(t, far, frame.Client)
+	for i := range requests {
+		if err := <-answers; err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+		peer.WantBinary(pattern(100))
+	}
+	check(c.CloseNow())
+	<-c.Done()
+}
+
 // TestControlPassesBetweenFragments: a ping is answered while a message is
 // being written; other messages wait for its end.
 func TestControlPassesBetweenFragments(t *testing.T) {
@@ -541,6 +564,27 @@ func TestPongsAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPongsOfABurst: all pings are answered where the transport takes the
+// pongs, also those that came at once.
+func TestPongsOfABurst(t *testing.T) {
+	const pings = 1000
+	near, far := tcpNets(t)
+	c := New(near, frame.Server, Negotiated{}, Config{})
+	var burst []byte
+	for i := range pings {
+		burst = append(burst, frames(frame.Server, 1, frame.Header{Opcode: frame.Ping, Fin: true}, strconv.Itoa(i))...)
+	}
+	_, err := far.Write(burst)
+	check(err)
+	go c.Serve(bg, &Events{})
+	peer := wstest.NewPeer(t, far, frame.Client)
+	for i := range pings {
+		peer.WantPong(strconv.Itoa(i))
+	}
+	check(c.CloseNow())
+	<-c.Done()
 }
 
 // TestCallerKeepsItsBytes: no write changes or keeps the slice given to it.
