@@ -41,13 +41,26 @@ func (c *Conn) pong(payload []byte) {
 		return
 	}
 	c.rd.answered = true
-	if q := w.queue; q != nil && q.late != nil || int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes {
+	if !c.roomForPong(payload) && !w.owned {
+		c.flushSoon() // a burst, of which nothing has left yet
+		if !c.canAnswer() {
+			return
+		}
+	}
+	if !c.roomForPong(payload) {
 		w.makeQueue().keepLate(payload)
 		return
 	}
 	w.out = c.appendControl(w.out, frame.Pong, payload)
 	w.outPongs += int16(len(payload) + frame.MaxHeaderSize)
 	w.urgent = w.urgent || w.owned // the owner sends it; else this reader does before it waits
+}
+
+// roomForPong reports whether a pong may wait in order. Call with c.mu held.
+func (c *Conn) roomForPong(payload []byte) bool {
+	w := &c.wr
+	full := int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes
+	return !full && (w.queue == nil || w.queue.late == nil)
 }
 
 // keepLate keeps the payload of a pong in the place of the one before it.
