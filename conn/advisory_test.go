@@ -40,10 +40,11 @@ func TestWithdrawnNotRemembered(t *testing.T) {
 			cfg.FragmentSize, cfg.Queue = len(text)-1, 16<<20
 			a, b := tcpNets(t)
 			_ = a.SetWriteBuffer(8 << 10)
+			_ = b.SetReadBuffer(8 << 10)
 			s := New(a, frame.Server, Negotiated{Deflate: deflated(15)}, cfg)
 			c := New(b, frame.Client, Negotiated{Deflate: deflated(15)}, Config{MaxMessageSize: -1})
 			t.Cleanup(func() { _ = s.CloseNow(); _ = c.CloseNow() })
-			noise := make([]byte, 300<<10) // more than the sockets hold, ahead of the message
+			noise := make([]byte, 100<<10) // more than the sockets hold, ahead of the message, and less than leaves at once
 			mathrand.NewChaCha8([32]byte{}).Read(noise)
 			if err := s.Append(Binary|Uncompressed, noise); err != nil {
 				t.Fatal(err)
