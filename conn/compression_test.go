@@ -498,3 +498,41 @@ func TestCompressedAllocs(t *testing.T) {
 		}
 	}
 }
+
+// TestWithdrawnBesideAnother: a compressed Write that is withdrawn when it has
+// given the turn on leaves the encoder alone, which is at work on the message of
+// a MessageWriter by then.
+func TestWithdrawnBesideAnother(t *testing.T) {
+	text := pattern(2000)
+	cfg := Config{Compression: Compression{Mode: CompressionNoTakeover}, FragmentSize: len(text) - 1}
+	agreed := &handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true}
+	a, b := tcpNets(t)
+	_, _ = a.SetWriteBuffer(8<<10), b.SetReadBuffer(8<<10)
+	s := New(a, frame.Server, Negotiated{Deflate: agreed}, cfg)
+	c := New(b, frame.Client, Negotiated{Deflate: agreed}, Config{})
+	t.Cleanup(func() { _, _ = s.CloseNow(), c.CloseNow() })
+	noise := pattern(100 << 10) // more than the sockets hold, and less than leaves at once
+	check(s.Append(Binary|Uncompressed, noise))
+	ctx, cancel := context.WithCancel(bg)
+	withdrawn := make(chan error, 1)
+	go func() { withdrawn <- s.Write(ctx, Text, text) }()
+	for s.Buffered() <= len(noise)+frame.MaxHeaderSize { // until its frame is in the batch
+		runtime.Gosched()
+	}
+	m, err := s.NextWriter(within(t), Text)
+	check(err)
+	_, err = m.Write(text)
+	check(err)
+	cancel()
+	if err := <-withdrawn; err != context.Canceled {
+		t.Fatal(err)
+	}
+	_, err = m.Write([]byte(" the end"))
+	check(err)
+	go m.Close()
+	for _, want := range []string{string(noise), string(text) + " the end"} {
+		if _, p, err := c.Read(within(t)); err != nil || string(p) != want {
+			t.Fatalf("got %d bytes, %v, want %d", len(p), err, len(want))
+		}
+	}
+}

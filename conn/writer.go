@@ -389,15 +389,13 @@ func (m *MessageWriter) leaveRest(p []byte, err error) error {
 	w := &c.wr
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !m.begun {
-		m.forget()
-	}
 	if w.turn != m {
-		return err // the connection ended, or the one frame was taken back
+		return err // the connection ended, or the one frame was taken back: the encoder is another's
 	}
 	w.turn = nil
 	switch {
 	case !m.begun:
+		m.forget()
 	case w.buffered()+len(p) > c.cfg.queue():
 		go c.abort(ErrQueueFull)
 	default:
