@@ -1,6 +1,7 @@
 package autobahn
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -21,8 +22,8 @@ type Client struct {
 	Cases []*Case // what to run; nil: [Catalogue]
 
 	// Parallel bounds how many connections there are at once; zero is 16. Cases that
-	// mean much work for both sides run after the others, and never more of them at
-	// once than there are processors.
+	// mean much work for both sides run after the others, and no more than four of them
+	// at once for each processor.
 	Parallel int
 
 	// RoundTrips is how many messages the cases of 9.7, 9.8, 12 and 13 send; zero is
@@ -72,31 +73,68 @@ func (c *Client) Run(ctx context.Context, r *Report) error {
 	if parallel <= 0 {
 		parallel = 16
 	}
-	// The long ones first, so that none is left alone at the end.
-	light := slices.DeleteFunc(slices.Clone(cases), (*Case).heavy)
-	heavy := slices.DeleteFunc(slices.Clone(cases), func(c *Case) bool { return !c.heavy() })
-	slices.SortStableFunc(light, func(a, b *Case) int { return b.waits() - a.waits() })
-	run := &clientRun{Client: c, url: u, report: r, total: len(cases)}
-	if err := run.all(ctx, light, parallel); err != nil {
-		return err
-	}
-	return run.all(ctx, heavy, min(parallel, 4*runtime.GOMAXPROCS(0)))
+	run := &clientRun{Client: c, url: u, report: r, total: len(cases), slots: make(chan struct{}, parallel)}
+	return run.ordered(ctx, cases)
 }
 
-// heavy reports whether a case means much work.
-func (c *Case) heavy() bool { return c.timed }
-
-// waits reports, as 1, that a case takes its time by nature.
-func (c *Case) waits() int {
-	if c.lazy || c.mute || c.hello != nil && c.hello.wait > openTimeout {
-		return 1
-	}
-	for _, s := range c.steps {
-		if _, ok := s.(later); ok {
-			return 1
+// ordered runs cases in the order that takes the least time: those that mean much work
+// when the others are done, and those that do little but wait all the while.
+func (r *clientRun) ordered(ctx context.Context, cases []*Case) error {
+	var long, light, heavy []*Case
+	for _, c := range cases {
+		switch {
+		case c.waits() > openTimeout:
+			long = append(long, c)
+		case c.timed:
+			heavy = append(heavy, c)
+		default:
+			light = append(light, c)
 		}
 	}
-	return 0
+	// So that none is left alone at the end.
+	slices.SortStableFunc(light, func(a, b *Case) int { return cmp.Compare(b.waits(), a.waits()) })
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := r.all(ctx, long, cap(r.slots)); err != nil {
+			stop(err)
+		}
+	})
+	err := r.all(ctx, light, cap(r.slots))
+	if err == nil {
+		err = r.all(ctx, heavy, min(cap(r.slots), 4*runtime.GOMAXPROCS(0)))
+	}
+	if err != nil {
+		stop(err)
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// waits returns how long a case takes by nature.
+func (c *Case) waits() time.Duration {
+	wait := waitsIn(c.steps)
+	if c.hello != nil {
+		wait = max(wait, c.hello.wait)
+	}
+	if c.lazy || c.mute {
+		wait = max(wait, patient)
+	}
+	return wait
+}
+
+func waitsIn(steps []step) time.Duration {
+	var wait time.Duration
+	for _, s := range steps {
+		switch s := s.(type) {
+		case later:
+			wait += s.wait + waitsIn(s.steps)
+		case compressed:
+			wait += waitsIn(s)
+		}
+	}
+	return wait
 }
 
 // clientRun is one call of Run.
@@ -104,6 +142,7 @@ type clientRun struct {
 	*Client
 	url    *url.URL
 	report *Report
+	slots  chan struct{} // taken by each connection that there is
 
 	mu          sync.Mutex
 	done, total int
@@ -118,9 +157,11 @@ func (r *clientRun) all(ctx context.Context, cases []*Case, parallel int) error 
 	for range parallel {
 		wg.Go(func() {
 			for c := range next {
+				r.slots <- struct{}{}
 				if err := r.one(ctx, c); err != nil {
 					cancel(err)
 				}
+				<-r.slots
 			}
 		})
 	}

@@ -22,15 +22,12 @@ const maxMessage = 16 << 20
 
 var compression = ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15, Threshold: -1}
 
-// trips keeps the run within a minute: wsconform and the genuine suite send the
-// thousand messages.
-const trips = 50
-
 // patience keeps verdicts from depending on what else the machine does: the library
 // may be slow here, but it may not be wrong.
 const patience = 10
 
 func TestServer(t *testing.T) {
+	t.Parallel()
 	u := ws.Upgrader{
 		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression},
 		Origins: []string{handshake.AnyOrigin},
@@ -42,7 +39,7 @@ func TestServer(t *testing.T) {
 			}
 		},
 	}))
-	server.Config.ReadHeaderTimeout = 2 * time.Second
+	server.Config.ReadHeaderTimeout = 5 * time.Second
 	server.Start()
 	defer server.Close()
 	var report autobahn.Report
@@ -57,6 +54,7 @@ func TestServer(t *testing.T) {
 }
 
 func TestClient(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -156,3 +156,13 @@ func (z *zipperForTest) pack(p []byte) []byte {
 	z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)
 	return z.compress(p)
 }
+
+// TestZeros inflates the bomb.
+func TestZeros(t *testing.T) {
+	for _, n := range []int{1, 2, 258, 259, 260, 1000, maxEcho} {
+		got, err := inflate(nil, append(zeros(n), tail...), 1<<8, n)
+		if err != nil || len(got) != n || bytes.Count(got, []byte{0}) != n {
+			t.Errorf("%d zeros: %d octets, %v", n, len(got), err)
+		}
+	}
+}

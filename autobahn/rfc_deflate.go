@@ -106,8 +106,7 @@ func wrongData() []*Case {
 	}
 	broken := []int{1007, 1002}
 	bomb := doing(func(t *tester) {
-		p := &packer{window: 1 << t.deflate.bits}
-		t.fragments(send{op: frame.Binary, rsv: frame.RSV1}, p.compress(make([]byte, maxEcho)), 0)
+		t.fragments(send{op: frame.Binary, rsv: frame.RSV1}, zeros(maxEcho), 0)
 	})
 	return []*Case{
 		wrong("PD-7.2-14", "Send a block of the reserved type.", broken, packed(frame.Text, "ffff", false)),
@@ -118,4 +117,21 @@ func wrongData() []*Case {
 		wrong("U8-8.1-06", "Send text that ends within a code point, compressed.", []int{1007}, say{payload: "\xce"}),
 		wrong("PD-8-18", "Send 64 MiB of zeros, compressed.", []int{1009}, bomb),
 	}
+}
+
+// zeros returns n zero octets, compressed: the first, and what refers to it.
+func zeros(n int) []byte {
+	var p packer
+	p.put(1<<1, 3) // a block with the fixed code
+	p.symbol(0)
+	for n--; n >= 258; n -= 258 {
+		p.pair(258, 1)
+	}
+	for range n {
+		p.symbol(0)
+	}
+	p.symbol(256)
+	p.put(0, 3) // the empty stored block of a sync flush
+	p.flush()
+	return p.out
 }

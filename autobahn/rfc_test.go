@@ -210,11 +210,14 @@ func TestBeyondJudgesRequests(t *testing.T) {
 			agent := strings.ReplaceAll(test.name, " ", "_")
 			fmt.Fprintf(nc, "GET /runCase?casetuple=%s&agent=%s HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n", id, agent, host, lines)
 			c := &client{nc, bufio.NewReader(nc)}
-			if test.early {
-				c.send(frame.Text, []byte("x"))
+			if test.early { // what is to come back, so that nothing else is wrong
+				c.send(frame.Text, []byte("hi"))
 			}
 			if _, err := http.ReadResponse(c.r, nil); err != nil {
 				t.Fatal(err)
+			}
+			if test.early {
+				c.end()
 			}
 			c.echo()
 			if o := <-s.Report.await(agent, id); (o.verdict.Behavior != OK) != test.bad {

@@ -2,8 +2,10 @@ package autobahn
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -83,13 +85,13 @@ func (t *tester) write(b []byte, chop int, sync bool) {
 func mask(p []byte, key uint32, offset int64) {
 	shift := int(offset&3) * 8
 	key = key>>shift | key<<(32-shift)
-	wide := uint64(key) | uint64(key)<<32
-	for len(p) >= 8 {
-		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^wide)
-		p = p[8:]
+	var keys [1 << 8]byte // the key again and again
+	n := min(len(p), len(keys))
+	for i := 0; i < n; i += 4 {
+		binary.LittleEndian.PutUint32(keys[i:], key)
 	}
-	for i := range p {
-		p[i] ^= byte(wide >> (8 * i))
+	for piece := range slices.Chunk(p, len(keys)) {
+		subtle.XORBytes(piece, piece, keys[:])
 	}
 }
 

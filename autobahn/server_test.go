@@ -99,6 +99,20 @@ func (c *client) echo() {
 	}
 }
 
+// end reads up to a Close frame, and answers that alone.
+func (c *client) end() {
+	for {
+		h, payload, err := readFrame(c.r)
+		if err != nil {
+			return
+		}
+		if h.Opcode == frame.Close {
+			c.send(h.Opcode, payload)
+			return
+		}
+	}
+}
+
 func TestServerEndpoints(t *testing.T) {
 	dir := t.TempDir()
 	s := &Server{Cases: Pick(Catalogue(), []string{"1.1.1", "1.1.2", "2.2"}, nil), Reports: dir}
