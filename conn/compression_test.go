@@ -283,6 +283,32 @@ func TestCompressedReadGoesOn(t *testing.T) {
 	})
 }
 
+// TestInflatePieces: a reader in small pieces gets all the text of what has come,
+// before it waits for the next frame.
+func TestInflatePieces(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := zipPeer(t, role, 15, takeover)
+		p := bytes.Repeat([]byte{'a'}, 1000) // nearly all of it one length and distance after the other
+		h := frame.Header{Opcode: frame.Text, RSV: frame.RSV1, Masked: role == frame.Server}
+		peer.Send(h, append(newDeflater().message(p), "\x00\x00\xff\xff"...))
+		_, m, err := c.NextReader(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for got := 0; got < len(p); {
+			n, err := m.Read(make([]byte, 100))
+			if got += n; err != nil {
+				t.Fatalf("%v after %d bytes", err, got)
+			}
+		}
+		h.Opcode, h.RSV, h.Fin = frame.Continuation, 0, true
+		peer.Send(h, []byte{0}) // the header of an empty block, whose rest is not sent
+		if n, err := m.Read(make([]byte, 100)); n > 0 || err != io.EOF {
+			t.Error(n, err)
+		}
+	})
+}
+
 // TestBadCompression: each fault has its close code, in both roles and in every
 // way of reading.
 func TestBadCompression(t *testing.T) {

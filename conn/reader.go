@@ -15,6 +15,7 @@ type MessageReader struct {
 	kept []byte // of the message: put together by a Read that was interrupted
 	rest []byte // payload in the read buffer
 	fin  bool   // rest ends the message
+	full bool   // the last piece of a compressed message filled p: there may be more text of what has come
 	size int64  // of what was read
 	err  error  // io.EOF, or how the connection ended
 }
@@ -95,7 +96,7 @@ func (m *MessageReader) read(p []byte) (n int, err error) {
 		case len(m.kept) > 0:
 			n = copy(p, m.kept)
 			m.kept = m.kept[n:]
-		case m.c.rd.zipped && (len(m.rest) > 0 || m.fin):
+		case m.c.rd.zipped && (len(m.rest) > 0 || m.fin || m.full):
 			n, err = m.inflate(p)
 		case len(m.rest) > 0:
 			n = copy(p, m.rest)
@@ -113,7 +114,7 @@ func (m *MessageReader) read(p []byte) (n int, err error) {
 func (m *MessageReader) inflate(p []byte) (int, error) {
 	c := m.c
 	n, used, err := c.z.dec.Read(p, m.rest, part(frame.Event{Fin: m.fin}))
-	m.rest = m.rest[used:]
+	m.rest, m.full = m.rest[used:], n == len(p)
 	if err != nil && err != io.EOF {
 		return 0, c.violated(inflateError(err))
 	}
