@@ -166,8 +166,8 @@ func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, c
 	}
 	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
 	c.rd.early(n.Early)
+	c.startKeepalive() // first: Trace.Opened may give c to others, or end it
 	cfg.Trace.opened(c, n.request)
-	c.startKeepalive()
 	cfg.Group.add(c)
 	return c
 }

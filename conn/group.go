@@ -195,18 +195,25 @@ func (g *Group) add(c *Conn) {
 	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
+	if c.State() == StateClosed { // it has ended before it came: Trace.Opened may do that
+		g.remove(c)
+	}
 	if g.closing.Load() {
 		c.goAway()
 	}
 }
 
+// remove takes c out, unless that was done, or c has not come yet.
 func (g *Group) remove(c *Conn) {
 	if g == nil {
 		return
 	}
 	s := g.shard(c)
 	s.mu.Lock()
+	_, in := s.conns[c]
 	delete(s.conns, c)
 	s.mu.Unlock()
-	g.release()
+	if in {
+		g.release()
+	}
 }

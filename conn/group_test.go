@@ -67,6 +67,26 @@ func TestGroupTracks(t *testing.T) {
 	})
 }
 
+// TestGroupEndedByOpened: a connection that Trace.Opened has ended is not in the
+// Group, and leaves no timer behind.
+func TestGroupEndedByOpened(t *testing.T) {
+	var g Group
+	cfg := Config{Group: &g, KeepAlive: time.Hour, Trace: &Trace{
+		Opened: func(c *Conn, _ *handshake.Request) { check(c.CloseNow()) },
+	}}
+	for range 3 {
+		c, _ := pipePeer(t, frame.Server, 1000, cfg)
+		<-c.Done()
+		if c.keep.timer.Stop() {
+			t.Error("the timer of KeepAlive goes on")
+		}
+	}
+	wantLen(t, &g, 0)
+	if n := g.held.Load(); n != 0 {
+		t.Errorf("Shutdown would wait for %d", n)
+	}
+}
+
 // TestGroupShutdown: whatever a connection is about, it gets its 1001, and
 // Shutdown waits for the closing handshake and for the callbacks.
 func TestGroupShutdown(t *testing.T) {
