@@ -253,7 +253,7 @@ func (u *Upgrader) UpgradeNet(ctx context.Context, nc net.Conn, early []byte) (*
 	if err != nil {
 		_ = nc.Close()
 		if ctx.Err() != nil {
-			err = fmt.Errorf("websocket: handshake: %w", contextError(ctx))
+			err = fmt.Errorf("websocket: handshake: %w", handshakeError(ctx))
 		}
 		if req == nil {
 			req = &handshake.Request{RemoteAddr: addressText(nc.RemoteAddr())}

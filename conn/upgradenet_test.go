@@ -194,3 +194,15 @@ func TestAddressText(t *testing.T) {
 		t.Errorf("%q for no address", got)
 	}
 }
+
+// TestUpgradeNetDeadline: the end of a handshake by its context's deadline does
+// not say that there is a connection which is unharmed.
+func TestUpgradeNetDeadline(t *testing.T) {
+	a, _ := wstest.Pipe(1 << 10)
+	ctx, cancel := context.WithTimeout(bg, time.Millisecond)
+	defer cancel()
+	_, _, err := new(Upgrader).UpgradeNet(ctx, a, nil)
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "unharmed") {
+		t.Error(err)
+	}
+}
