@@ -352,6 +352,17 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestServeWithoutEvents: a nil Events has no callbacks.
+func TestServeWithoutEvents(t *testing.T) {
+	overBoth(t, Config{}, func(t *testing.T, s, c *Conn) {
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(bg, nil) }()
+		check(c.Write(bg, Text, []byte("for nobody")))
+		check(c.Close(CloseNormal, ""))
+		wantEnd(t, <-served, CloseError{Code: CloseNormal, Remote: true})
+	})
+}
+
 // TestPanicInCallback fails the connection with 1011 and not the program.
 func TestPanicInCallback(t *testing.T) {
 	overBoth(t, Config{}, func(t *testing.T, s, c *Conn) {

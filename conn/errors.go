@@ -57,6 +57,8 @@ var (
 
 	errHandshakeDeadline error = &timeoutError{"the handshake took longer than its context, or HandshakeTimeout, lets it"}
 
+	errNotPrepared = errors.New("websocket: this Prepared is nil or empty; make it with Prepare")
+
 	errClosedNow = errors.New("closed by CloseNow, without a closing handshake")
 	errPanicked  = errors.New("a callback panicked")
 	errAbandoned = errors.New("a message was abandoned after a part of it had been sent")

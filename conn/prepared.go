@@ -66,6 +66,9 @@ func Prepare(t MessageType, p []byte) (*Prepared, error) {
 	return &Prepared{t: t, p: plain.payload, plain: plain}, nil
 }
 
+// made reports whether p is of Prepare, and not nil or the zero value.
+func (p *Prepared) made() bool { return p != nil && p.t != 0 }
+
 // size is the length of the payload; 0 for nil.
 func (p *Prepared) size() int {
 	if p == nil {
@@ -76,6 +79,9 @@ func (p *Prepared) size() int {
 
 // WritePrepared is Write with a prepared message, which is sent as one frame.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
+	if !p.made() {
+		return errNotPrepared
+	}
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
@@ -84,5 +90,8 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 
 // SendPrepared is Send with a prepared message, which is sent as one frame.
 func (c *Conn) SendPrepared(p *Prepared) error {
+	if !p.made() {
+		return errNotPrepared
+	}
 	return c.enqueue(p.t, nil, p, atOnce)
 }

@@ -17,7 +17,7 @@ import (
 // as soon as it is much. A callback that blocks stops the reading of its
 // connection, and its answers to pings.
 //
-// One Events may serve any number of connections.
+// One Events may serve any number of connections. A nil one has no callbacks.
 type Events struct {
 	// Open is called first, with the request of the handshake where
 	// Upgrader.Handler serves, else nil.
@@ -69,7 +69,7 @@ func (c *Conn) handle(ev *Events, req *handshake.Request) {
 		return // closed in the meantime
 	}
 	s.moves = true
-	if ev.Open == nil {
+	if s.ev.Open == nil {
 		go s.handleOn()
 	} else {
 		go s.openFirst(req)
@@ -106,6 +106,9 @@ func (c *Conn) newServer(ctx context.Context, ev *Events) (*server, error) {
 	if c.rd.open != nil {
 		c.endRead(nil)
 		return nil, ErrMessageOpen
+	}
+	if ev == nil {
+		ev = new(Events)
 	}
 	c.rd.pooled = true
 	c.cfg.Group.hold()

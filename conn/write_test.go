@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -532,6 +533,23 @@ func TestPrepared(t *testing.T) {
 		}
 		peer.WantBinary(pattern(70000))
 		peer.WantBinary(pattern(70000))
+	}
+}
+
+// TestNotPrepared: what Prepare has not made is an error that says so. Nothing
+// is sent, and the connection is as it was.
+func TestNotPrepared(t *testing.T) {
+	for _, role := range []frame.Role{frame.Server, frame.Client} {
+		c, peer := pipePeer(t, role, 1000, Config{})
+		for _, m := range []*Prepared{nil, {}} {
+			for _, err := range []error{c.WritePrepared(bg, m), c.SendPrepared(m)} {
+				if err == nil || !strings.Contains(err.Error(), "make it with Prepare") {
+					t.Errorf("%v: %v", role, err)
+				}
+			}
+		}
+		check(c.Write(bg, Text, []byte("sound")))
+		peer.WantText("sound")
 	}
 }
 
