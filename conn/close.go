@@ -309,6 +309,7 @@ func (c *Conn) finish() {
 	if !ended {
 		c.linger()
 	}
+	c.rd.release()
 }
 
 // drain reads the rest away until the peer ends its direction (section 7.1.1),
@@ -372,6 +373,9 @@ func (c *Conn) ended() {
 	c.tellDrained()
 	close(c.doneLocked())
 	c.mu.Unlock()
+	if c.rd.take(readClosing) { // else whoever has it does that, when he meets the end
+		c.rd.release()
+	}
 	c.cfg.Trace.closed(c, c.cl.err)
 	c.cfg.Group.remove(c)
 }

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -349,6 +350,43 @@ func TestCut(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestEndReleasesBuffers: a connection that has ended without a closing
+// handshake, in whatever way, holds no buffers, though the program keeps it.
+func TestEndReleasesBuffers(t *testing.T) {
+	for name, end := range map[string]func(c *Conn, cut func()){
+		"CloseNow":               func(c *Conn, _ func()) { check(c.CloseNow()) },
+		"CloseNow while reading": func(c *Conn, _ func()) { go c.CloseNow(); _, _, _ = c.ReadInto(bg, nil) },
+		"CloseNow in a message": func(c *Conn, _ func()) {
+			_, m, err := c.NextReader(bg)
+			check(err)
+			check(c.CloseNow())
+			if n, err := m.Read(make([]byte, 1)); n > 0 || !errors.Is(err, net.ErrClosed) {
+				t.Error(n, err)
+			}
+		},
+		"cut while reading": func(c *Conn, cut func()) { go cut(); _, _, _ = c.Read(bg) },
+		"cut while served":  func(c *Conn, cut func()) { go cut(); _ = c.Serve(bg, nil) },
+	} {
+		for _, size := range []int{30, 30000} {
+			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c, peer := pipePeer(t, frame.Server, 1<<20, Config{})
+					two := frames(frame.Server, 2, frame.Header{Opcode: frame.Binary, Fin: true}, string(pattern(size)))
+					peer.SendBytes(two[:len(two)-5])
+					_, _, err := c.Read(bg)
+					check(err)
+					end(c, func() { _ = peer.NetConn().Close() })
+					<-c.Done()
+					synctest.Wait()
+					if n := Held(c); n > 0 {
+						t.Errorf("%d bytes are held", n)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -62,6 +62,12 @@ func (r *readHalf) drop() {
 	}
 }
 
+// release lets go of all that is held, at the end of the connection.
+func (r *readHalf) release() {
+	r.drop()
+	r.delivered()
+}
+
 // unread is what has been read and not been acted on.
 func (r *readHalf) unread() []byte {
 	if r.in == nil {
