@@ -44,7 +44,7 @@ func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement
 }
 
 // start starts the processes of a cell and connects them. It returns what the
-// server used before the first connection.
+// server used before, where that counts after a first connection: see first.
 func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
 	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
 		return before, err
@@ -64,10 +64,30 @@ func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before proce
 	if err := b.server.Ask(nil, &spec.Addr); err != nil {
 		return before, err
 	}
+	if err := p.first(spec); err != nil {
+		return before, err
+	}
 	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
 		return before, err
 	}
 	return before, b.load.Ask(spec, nil)
+}
+
+// first has the server serve one connection, which ends again, where memory is
+// measured: what a process needs once, such as the pages of its code, a megabyte
+// with net/http, is no connection's.
+func (p *plan) first(spec *load.Spec) error {
+	if spec.Kind != load.Idle {
+		return nil
+	}
+	child, err := process.Start(p.LoadCore, "load")
+	if err != nil {
+		return err
+	}
+	defer child.Stop()
+	one := *spec
+	one.Conns = 1
+	return child.Ask(&one, nil)
 }
 
 // startDialed is start where the measured process dials.

@@ -54,7 +54,7 @@ func sections() *report.Layout {
 			"The numbers include accept, the goroutine, and the end of the connection; allocations are those of the whole process, accept among them.",
 			report.CPU, speed, "handshake"),
 		section("Idle connections", "Memory of the server for each connection that has exchanged ten messages and has then been silent for five seconds, after garbage collection. "+
-			"RSS is the whole process's growth; the kernel's socket buffers are not in it. Buffers that the application keeps, such as that of `read`, are. "+
+			"RSS is the growth of the whole process since it has served a first connection; the kernel's socket buffers are not in it. Buffers that the application keeps, such as that of `read`, are. "+
 			"In the second cell the handler has used 8 KiB of stack for each message, and the connections are then left alone for a minute: "+
 			"a goroutine keeps the stack that it once needed, until garbage collection halves it, and `handler` moves an idle connection to a fresh one. "+
 			"The third is over TLS, as ratios to gorilla without: what it has more than the first is what TLS adds, crypto/tls's state and buffers.",
