@@ -174,15 +174,17 @@ func heapNow() int {
 }
 
 // TestSizeOfConn: one more word, and a Conn takes the next larger block of the
-// heap, with 32 bytes more, and so do a run of Serve, with 16, and a read buffer.
-// What few connections need belongs behind a pointer: Conn.rare, writeHalf.queue.
+// heap, with 32 bytes more, and so do a run of Serve, with 16, and the buffers of
+// the pools. What few connections need belongs behind a pointer: Conn.rare,
+// writeHalf.queue; what they need only now and then, into readBuffer and batch.
 func TestSizeOfConn(t *testing.T) {
 	for _, x := range []struct {
 		name        string
 		size, block uintptr
 	}{
-		{"Conn", unsafe.Sizeof(Conn{}), 384},
+		{"Conn", unsafe.Sizeof(Conn{}), 320},
 		{"server", unsafe.Sizeof(server{}), 32},
+		{"batch", unsafe.Sizeof(batch{}), 512},
 		{"readBuffer", unsafe.Sizeof(readBuffer{}), 18<<10 - 8}, // the runtime puts its word before what is larger than 512 bytes
 	} {
 		if x.size > x.block {

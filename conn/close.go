@@ -135,7 +135,7 @@ func (c *Conn) queueClose(payload []byte) {
 		c.dispatch()
 		return
 	}
-	w.out = c.appendControl(w.out, frame.Close, payload)
+	c.putControl(frame.Close, payload)
 	c.flushSoon()
 }
 
@@ -181,7 +181,7 @@ func (c *Conn) peerClosed(payload []byte) {
 		payload = payload[:2]
 	}
 	c.discard(c.cl.err)
-	c.wr.out = c.appendControl(c.wr.out, frame.Close, payload)
+	c.putControl(frame.Close, payload)
 	c.flushSoon()
 }
 
@@ -201,7 +201,7 @@ func (c *Conn) failWith(code CloseCode, cause error) {
 	c.discard(c.cl.err)
 	if action == frame.SendAndShutdown && c.wr.err == nil {
 		payload, _ := frame.AppendClose(nil, code, "")
-		c.wr.out = c.appendControl(c.wr.out, frame.Close, payload)
+		c.putControl(frame.Close, payload)
 		c.flushSoon()
 	}
 	c.mu.Unlock()
@@ -223,7 +223,7 @@ func (c *Conn) lastWord(ctx context.Context, err error) {
 		return
 	}
 	c.mu.Lock()
-	leaving := c.wr.owned || len(c.wr.out) > 0
+	leaving := c.wr.owned || c.wr.out != nil
 	c.mu.Unlock()
 	if leaving {
 		_ = c.flushAll(ctx) // where it fails, so does the frame
@@ -355,8 +355,7 @@ func (c *Conn) end(closeStream func(stream)) {
 // ended is the very end: timers stop, contexts are forgotten, Done is told.
 func (c *Conn) ended() {
 	c.keep.stop()
-	c.rd.watch.release()
-	c.wr.watch.release()
+	c.watch.release()
 	c.mu.Lock()
 	c.signal(frame.TransportClosed)
 	r := c.makeRare()

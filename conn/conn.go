@@ -86,8 +86,9 @@ type Conn struct {
 
 	*plainStream // where raw is nil
 
-	rd   readHalf
-	keep *keepalive // nil while off
+	rd    readHalf
+	watch watchRef
+	keep  *keepalive // nil while off
 
 	limit atomic.Int64 // MaxMessageSize, read by the reader before each header
 	data  atomic.Pointer[any]
@@ -104,7 +105,7 @@ type Conn struct {
 	z           *codec  // permessage-deflate; nil where it was not agreed
 }
 
-// rare is what few connections have at any time.
+// rare is what few connections have, or only at their end.
 type rare struct {
 	pings *pingWait // in the order of sending
 

@@ -51,15 +51,14 @@ func (c *Conn) pong(payload []byte) {
 		w.makeQueue().keepLate(payload)
 		return
 	}
-	w.out = c.appendControl(w.out, frame.Pong, payload)
-	w.outPongs += int16(len(payload) + frame.MaxHeaderSize)
+	c.putControl(frame.Pong, payload).pongs += len(payload) + frame.MaxHeaderSize
 	w.urgent = w.urgent || w.owned // the owner sends it; else this reader does before it waits
 }
 
 // roomForPong reports whether a pong may wait in order. Call with c.mu held.
 func (c *Conn) roomForPong(payload []byte) bool {
 	w := &c.wr
-	full := int(w.outPongs)+int(w.pongs)+len(payload) > maxPongBytes
+	full := w.out.pongBytes()+w.batch.pongBytes()+len(payload) > maxPongBytes
 	return !full && (w.queue == nil || w.queue.late == nil)
 }
 
@@ -97,7 +96,7 @@ func (c *Conn) Ping(ctx context.Context) (rtt time.Duration, err error) {
 	}
 	*c.pingPlace(nil) = p
 	p.sent = time.Now()
-	c.wr.out = c.appendControl(c.wr.out, frame.Ping, p.payload[:])
+	c.putControl(frame.Ping, p.payload[:])
 	c.flushSoon()
 	c.mu.Unlock()
 	select {

@@ -39,6 +39,13 @@ func (c *Conn) appendControl(dst []byte, op frame.Opcode, p []byte) []byte {
 	return c.appendFrame(dst, frame.Header{Opcode: op, Fin: true}, p)
 }
 
+// putControl adds a control frame to what leaves next. Call with c.mu held.
+func (c *Conn) putControl(op frame.Opcode, p []byte) *batch {
+	b := made(&c.wr.out)
+	b.buf = c.appendControl(b.buf, op, p)
+	return b
+}
+
 // appendMessage appends a message of one frame: p or what was prepared. Call
 // with c.mu held.
 func (c *Conn) appendMessage(dst []byte, t MessageType, p []byte, prepared *Prepared) []byte {

@@ -100,16 +100,14 @@ func (c *Conn) put(t MessageType, p []byte, prepared *Prepared, h haste) {
 	if w.ahead() || c.keepsPlain() {
 		c.pushMessage(t, p, prepared)
 	} else {
-		if w.out == nil && prepared == nil {
-			w.out = getBuffer(frame.MaxHeaderSize + len(p)) // here, where there is stack for it
-		}
+		b := made(&w.out)
 		if prepared == nil && c.plain() {
-			w.out = c.room(w.out, frame.MaxHeaderSize+len(p))
-			w.out = c.appendPlain(w.out, t, p)
+			b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p)) // here, where there is stack for it
+			b.buf = c.appendPlain(b.buf, t, p)
 		} else {
-			w.out = c.appendMessage(w.out, t, p, prepared)
+			b.buf = c.appendMessage(b.buf, t, p, prepared)
 		}
-		if h == atOnce || len(w.out) >= c.appendLimit() {
+		if h == atOnce || b.size() >= c.appendLimit() {
 			w.urgent = true
 			c.flushSoon()
 		}
@@ -137,7 +135,7 @@ func (c *Conn) pushMessage(t MessageType, p []byte, prepared *Prepared) {
 // could be encoded: what is encoded can't be dropped any more, since later
 // messages may refer to it (RFC 7692 section 7.1.1). Call with c.mu held.
 func (c *Conn) keepsPlain() bool {
-	return c.cfg.QueuePolicy == QueueDropOldest && (c.wr.owned || len(c.wr.out) >= c.batchLimit())
+	return c.cfg.QueuePolicy == QueueDropOldest && (c.wr.owned || c.wr.out.size() >= c.batchLimit())
 }
 
 // batchLimit is the size of a batch from which on no message is added to it.
@@ -211,7 +209,7 @@ func (c *Conn) Dropped() uint64 {
 func (c *Conn) Drained(bytes int) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.wr.out) > 0 {
+	if c.wr.out != nil {
 		c.wr.urgent = true
 		c.flushSoon()
 	}

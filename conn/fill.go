@@ -154,7 +154,7 @@ func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
 // beginWait makes ready for a wait for the peer.
 func (c *Conn) beginWait(ctx context.Context) error {
 	c.flushRead()
-	if err := c.rd.watch.arm(ctx, readDeadline{c}); err != nil {
+	if err := c.watch.arm(ctx, readDeadline{c}); err != nil {
 		return err
 	}
 	c.keep.wait()
@@ -164,9 +164,9 @@ func (c *Conn) beginWait(ctx context.Context) error {
 // endWait follows a wait that n bytes or err have ended.
 func (c *Conn) endWait(ctx context.Context, n int, err error) error {
 	c.keep.waited()
-	interrupted := c.rd.watch.interrupted()
+	interrupted := c.watch.interrupted(inbound)
 	if ctx.Done() != nil {
-		c.rd.watch.disarm(readDeadline{c})
+		c.watch.disarm(readDeadline{c})
 	}
 	switch {
 	case n > 0:
@@ -207,7 +207,7 @@ func (c *Conn) readFailed(err error) error {
 func (c *Conn) flushRead() {
 	c.rd.answered = false
 	c.mu.Lock()
-	if len(c.wr.out) > 0 {
+	if c.wr.out != nil {
 		c.flushSoon()
 	}
 	c.mu.Unlock()

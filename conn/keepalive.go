@@ -175,7 +175,7 @@ func (c *Conn) sendKeepAlive() {
 	defer c.mu.Unlock()
 	if c.canAnswer() {
 		c.keep.asked.Store(now())
-		c.wr.out = c.appendControl(c.wr.out, frame.Ping, nil)
+		c.putControl(frame.Ping, nil)
 		c.flushSoon()
 	}
 }

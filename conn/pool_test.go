@@ -75,7 +75,12 @@ func (l *PoolLog) End() (twice int) {
 func Held(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := cap(c.rd.msg) + cap(c.wr.out) + cap(c.wr.batch.buf) + c.wr.batch.vec.size() + c.wr.queue.size()
+	n := cap(c.rd.msg) + c.wr.queue.size()
+	for _, b := range []*batch{c.wr.out, c.wr.batch} {
+		if b != nil {
+			n += cap(b.buf) + cap(b.vec)
+		}
+	}
 	if c.rd.in != nil {
 		n += readBufferSize
 	}

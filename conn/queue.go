@@ -19,26 +19,23 @@ import (
 //	Send ───────┘                    │                       │    by the owner
 //	   └─ something is ahead ────────┴─ queue: entries ──────┘
 //
-// A message is encoded (and, one day, compressed against the window) only when
-// it moves to out or to a batch, so that the order of encoding is the order on
-// the wire and a message that still waits can be withdrawn.
+// A message is encoded, and compressed against the window, only when it moves
+// to out or to a batch, so that the order of encoding is the order on the wire
+// and a message that still waits can be withdrawn.
 //
 // All of this is guarded by Conn.mu, except the bytes of the batch, which are
 // the owner's.
 type writeHalf struct {
 	// In an order that leaves no gaps, like all of Conn: see TestSizeOfConn.
 
-	enc      frame.Encoder
-	urgent   bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
-	owned    bool   // the wire has an owner
-	outPongs int16  // bytes of pongs in out, and
-	pongs    int16  // in the batch: see maxPongBytes
-	out      []byte // pooled
-	batch    batch
-	*queue   // nil until something has to wait
+	enc    frame.Encoder
+	urgent bool   // out must leave now; else it may wait for a Write, a Flush or a waiting reader
+	owned  bool   // the wire has an owner
+	out    *batch // nil while nothing is in it
+	batch  *batch // what the owner writes; nil: nothing yet
+	*queue        // nil until something has to wait
 
-	err   *CloseError // the first error of the transport's write side
-	watch watchRef
+	err *CloseError // the first error of the transport's write side
 }
 
 // queue is what waits. Most connections have none: what they send leaves at once.
@@ -63,15 +60,6 @@ func (w *writeHalf) makeQueue() *queue {
 	}
 	return w.queue
 }
-
-// batch is what the owner of the wire writes.
-type batch struct {
-	buf []byte  // frames; pooled
-	vec *vector // payload that follows buf: the owner's caller's, not copied; nil: none
-	off int     // how many bytes of buf and vec are out
-}
-
-func (b *batch) rest() int { return len(b.buf) + b.vec.size() - b.off }
 
 // Sizes of batches, in bytes.
 const (
@@ -157,7 +145,7 @@ func (w *writeHalf) busy() bool { return w.owned || w.ahead() }
 // ahead reports whether a message may not go straight into out.
 func (q *queue) ahead() bool { return q != nil && (q.head != nil || q.turn != nil) }
 
-func (w *writeHalf) buffered() int { return len(w.out) + w.batch.rest() + w.queue.size() }
+func (w *writeHalf) buffered() int { return w.out.rest() + w.batch.rest() + w.queue.size() }
 
 // ready reports whether the entry at the head may leave, or have the turn.
 func (q *queue) ready() bool { return q != nil && q.turn == nil && q.head != nil }
@@ -276,22 +264,19 @@ func (c *Conn) gather() {
 func (c *Conn) gatherOut() {
 	w := &c.wr
 	w.urgent = false
-	if w.out == nil {
-		return
-	}
-	w.batch.buf, w.pongs = w.out, w.outPongs
-	w.out, w.outPongs = nil, 0
+	w.batch, w.out = w.out, nil
 }
 
 func (c *Conn) gatherQueue() {
-	q, b := c.wr.queue, &c.wr.batch
-	for q.ready() && len(b.buf) < c.batchLimit() {
+	w := &c.wr
+	q := w.queue
+	for q.ready() && w.batch.size() < c.batchLimit() {
 		if q.head.kind == entryTurn {
 			c.grantTurn()
 			return
 		}
 		e := q.pop()
-		c.encode(b, e)
+		c.encode(e)
 		if e.wake != nil {
 			e.p = nil
 			q.take(e)
@@ -312,23 +297,26 @@ func (q *queue) take(e *entry) {
 func (c *Conn) gatherOwn(e *entry) span {
 	c.wr.pop()
 	c.gatherOut()
-	own := span{start: len(c.wr.batch.buf), end: len(c.wr.batch.buf), before: c.wr.enc}
+	n := c.wr.batch.size()
+	own := span{start: n, end: n, before: c.wr.enc}
 	if e.kind == entryMessage {
 		own = c.addOwn(e.t, e.p, e.prepared)
 	}
-	if c.wr.batch.vec == nil {
+	if !c.wr.batch.vectored() {
 		c.gatherQueue()
 	}
 	c.wr.free(e)
 	return own
 }
 
-// encode appends what the entry stands for.
-func (c *Conn) encode(b *batch, e *entry) {
+// encode adds what the entry stands for to the batch.
+func (c *Conn) encode(e *entry) {
 	switch e.kind {
 	case entryMessage:
+		b := made(&c.wr.batch)
 		b.buf = c.appendMessage(b.buf, e.t, e.p, e.prepared)
 	case entryClose:
+		b := made(&c.wr.batch)
 		b.buf = c.appendControl(b.buf, frame.Close, e.p)
 	}
 }
@@ -337,18 +325,14 @@ func (c *Conn) encode(b *batch, e *entry) {
 // Call with c.mu held.
 func (c *Conn) settle() {
 	w := &c.wr
-	b := &w.batch
-	if b.buf != nil {
-		putBuffer(b.buf)
+	if w.batch != nil {
+		putBatch(w.batch)
+		w.batch = nil
 	}
-	b.vec.free()
-	*b = batch{}
-	w.pongs = 0
 	if q := w.queue; q != nil {
 		q.tellTaken(nil)
 		if q.late != nil && c.canAnswer() {
-			w.out = c.appendControl(w.out, frame.Pong, *q.late)
-			w.outPongs += int16(len(*q.late))
+			c.putControl(frame.Pong, *q.late).pongs += len(*q.late)
 			w.urgent = true
 		}
 		q.late = nil
@@ -443,9 +427,8 @@ func (c *Conn) writeFailed(cause error) error {
 		w.err = &CloseError{Code: CloseAbnormal, Err: cause}
 	}
 	err := c.writeError()
-	w.batch.buf, w.batch.vec, w.batch.off = nil, nil, 0 // not pooled: it may be half written
-	w.out, w.outPongs, w.urgent = nil, 0, false
-	w.owned = false
+	w.batch, w.out = nil, nil // not pooled: it may be half written
+	w.urgent, w.owned = false, false
 	c.failWaiters(err)
 	c.mu.Unlock()
 	if cause == ErrWriteTimeout {

@@ -27,8 +27,7 @@ type readHalf struct {
 
 	msg []byte // the message being put together
 
-	open  *MessageReader // the message that is being read in pieces
-	watch watchRef
+	open *MessageReader // the message that is being read in pieces
 }
 
 // reader says who has the read half.

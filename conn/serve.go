@@ -176,7 +176,7 @@ func (s *server) begin(ctx context.Context) error {
 	if c.raw == nil {
 		return s.runStream(ctx)
 	}
-	if err := c.rd.watch.arm(ctx, readDeadline{c}); err != nil {
+	if err := c.watch.arm(ctx, readDeadline{c}); err != nil {
 		return err
 	}
 	return s.enter(ctx)

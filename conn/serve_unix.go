@@ -47,7 +47,7 @@ func (s *server) leave(ctx context.Context, err error) error {
 		c.ended()
 	}
 	switch {
-	case owed || c.ending() || c.rd.watch.interrupted():
+	case owed || c.ending() || c.watch.interrupted(inbound):
 		return s.over(ctx, err)
 	case err == nil: // ready has come out for enter to set the deadline
 	case !errors.Is(err, os.ErrDeadlineExceeded):
@@ -66,9 +66,9 @@ func (s *server) leave(ctx context.Context, err error) error {
 // over ends the run, and returns why: err is RawConn.Read's.
 func (s *server) over(ctx context.Context, err error) error {
 	c := s.c
-	interrupted := c.rd.watch.interrupted()
+	interrupted := c.watch.interrupted(inbound)
 	if ctx.Done() != nil {
-		c.rd.watch.disarm(readDeadline{c})
+		c.watch.disarm(readDeadline{c})
 	}
 	switch {
 	case c.ending():
@@ -126,7 +126,7 @@ func (s *server) ready() func(fd uintptr) bool {
 			if err == nil {
 				err = s.deliver(got)
 			}
-			if err != nil || c.rd.watch.interrupted() {
+			if err != nil || c.watch.interrupted(inbound) {
 				return true
 			}
 			if dry && s.putsOff() {

@@ -3,10 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,7 +15,7 @@ var errInterrupted = errors.New("interrupted")
 // transmit writes the owner's batch and returns how much of it is out. The
 // error is errInterrupted, or final.
 func (c *Conn) transmit(ctx context.Context) (int, error) {
-	b := &c.wr.batch
+	b := c.wr.batch
 	if b.rest() == 0 { // a Flush that came too late: an empty Write would wait on a net.Pipe, and be a record of TLS
 		return 0, nil
 	}
@@ -27,7 +24,7 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 	case c.raw == nil:
 		return c.transmitStream(p)
 	case b.vec != nil:
-		return c.transmitWait(ctx, p, b.vec)
+		return c.transmitWait(ctx, p, b)
 	}
 	n, err := rawTry(c.raw, p) // one system call, as a rule
 	if err == nil && n < len(p) {
@@ -37,25 +34,25 @@ func (c *Conn) transmit(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// transmitWait writes p and vec to a socket, waiting for room up to
-// Config.WriteTimeout or the end of ctx.
-func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *vector) (n int, err error) {
+// transmitWait writes p to a socket, and the payload of vec where that is not nil,
+// waiting for room up to Config.WriteTimeout or the end of ctx.
+func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *batch) (n int, err error) {
 	d := writeDeadline{c}
-	if err := c.wr.watch.arm(ctx, d); err != nil {
+	if err := c.watch.arm(ctx, d); err != nil {
 		return 0, errInterrupted
 	}
 	timeout := c.cfg.writeTimeout()
 	if timeout > 0 {
-		c.wr.watch.postpone(d, time.Now().Add(timeout))
+		c.watch.postpone(d, time.Now().Add(timeout))
 	}
 	if vec == nil {
 		n, err = c.stream.Write(p)
 	} else {
-		n, err = vec.write(c.stream, p)
+		n, err = vec.writeVec(c.stream, p)
 	}
-	interrupted := c.wr.watch.interrupted()
+	interrupted := c.watch.interrupted(outbound)
 	if ctx.Done() != nil {
-		c.wr.watch.disarm(d)
+		c.watch.disarm(d)
 	}
 	if timeout > 0 {
 		d.set(time.Time{})
@@ -67,46 +64,6 @@ func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *vector) (n int, 
 		return n, ErrWriteTimeout
 	}
 	return n, err
-}
-
-// vector is payload that is written from where it is, and the argument of the
-// gathering write, which escapes; it is pooled.
-type vector struct {
-	payload []byte
-	parts   [2][]byte
-	bufs    net.Buffers
-}
-
-var vectors = sync.Pool{New: func() any { return new(vector) }}
-
-func newVector(payload []byte) *vector {
-	v := vectors.Get().(*vector)
-	v.payload = payload
-	return v
-}
-
-// free gives the vector back to its pool; nil is none.
-func (v *vector) free() {
-	if v != nil {
-		*v = vector{}
-		vectors.Put(v)
-	}
-}
-
-// size is how long the payload is; 0 for nil.
-func (v *vector) size() int {
-	if v == nil {
-		return 0
-	}
-	return len(v.payload)
-}
-
-// write writes p and the payload in one system call where both fit.
-func (v *vector) write(w io.Writer, p []byte) (int, error) {
-	v.parts = [2][]byte{p, v.payload}
-	v.bufs = v.parts[:]
-	n, err := v.bufs.WriteTo(w)
-	return int(n), err
 }
 
 // transmitStream writes p to a transport that only knows Write. A write

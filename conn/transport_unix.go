@@ -125,7 +125,7 @@ func (c *Conn) flushFD(fd uintptr) {
 	c.rd.answered = false
 	c.mu.Lock()
 	var p []byte
-	if len(c.wr.out) > 0 {
+	if c.wr.out != nil {
 		p = c.claim()
 	}
 	c.mu.Unlock()

@@ -21,33 +21,41 @@ type watch struct {
 	fired atomic.Bool
 }
 
-// watchRef is a watch that is made when a context first needs it.
-type watchRef struct{ p atomic.Pointer[watch] }
+// watchRef is a watch of each direction, both made when a context first needs one.
+type watchRef struct{ p atomic.Pointer[[2]watch] }
+
+// direction is a direction of the transport.
+type direction uint8
+
+const (
+	inbound direction = iota
+	outbound
+)
 
 func (r *watchRef) arm(ctx context.Context, d deadline) error {
 	if ctx.Done() == nil {
 		return nil
 	}
 	if r.p.Load() == nil {
-		r.p.Store(new(watch))
+		r.p.CompareAndSwap(nil, new([2]watch)) // the other direction may have been quicker
 	}
-	return r.p.Load().arm(ctx, d)
+	return r.p.Load()[d.of()].arm(ctx, d)
 }
 
 func (r *watchRef) disarm(d deadline) {
 	if w := r.p.Load(); w != nil {
-		w.disarm(d)
+		w[d.of()].disarm(d)
 	}
 }
 
-func (r *watchRef) interrupted() bool {
+func (r *watchRef) interrupted(d direction) bool {
 	w := r.p.Load()
-	return w != nil && w.fired.Load()
+	return w != nil && w[d].fired.Load()
 }
 
 func (r *watchRef) postpone(d deadline, t time.Time) {
 	if w := r.p.Load(); w != nil {
-		w.postpone(d, t)
+		w[d.of()].postpone(d, t)
 	} else {
 		d.set(t)
 	}
@@ -55,18 +63,25 @@ func (r *watchRef) postpone(d deadline, t time.Time) {
 
 func (r *watchRef) release() {
 	if w := r.p.Load(); w != nil {
-		w.release()
+		w[inbound].release()
+		w[outbound].release()
 	}
 }
 
 // A deadline is one of the transport's two. Its types hold one pointer, so
 // that passing one costs no allocation.
-type deadline interface{ set(t time.Time) }
+type deadline interface {
+	of() direction
+	set(t time.Time)
+}
 
 type (
 	readDeadline  struct{ c *Conn }
 	writeDeadline struct{ c *Conn }
 )
+
+func (readDeadline) of() direction  { return inbound }
+func (writeDeadline) of() direction { return outbound }
 
 // A closed transport refuses, but there nothing is blocked either.
 

@@ -81,12 +81,12 @@ func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared
 	// The fast path: nobody is ahead, so the message leaves from here.
 	w.owned = true
 	c.gatherOut()
-	if w.batch.buf == nil && prepared == nil && len(p) < vecMin {
-		w.batch.buf = getBuffer(frame.MaxHeaderSize + len(p)) // here, where there is stack for it
+	if b := made(&w.batch); prepared == nil && len(p) < vecMin {
+		b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p)) // here, where there is stack for it
 	}
 	own := c.addOwn(t, p, prepared)
 	c.mu.Unlock()
-	if c.raw == nil || w.batch.vec != nil {
+	if c.raw == nil || w.batch.vectored() {
 		return c.writeBatch(ctx, &own, 0)
 	}
 	// As in transmit, without a frame of its own on the stack.
@@ -167,7 +167,7 @@ type span struct {
 // addOwn adds the message of the owner's caller to the batch. Call with c.mu
 // held.
 func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
-	b := &c.wr.batch
+	b := made(&c.wr.batch)
 	s := span{start: len(b.buf), before: c.wr.enc}
 	if len(p) < vecMin && prepared == nil && c.plain() {
 		b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p))
@@ -182,7 +182,7 @@ func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
 	}
 	if c.raw != nil && c.role() == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
 		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
-		b.vec = newVector(p)
+		b.vec = p
 		if tr := c.cfg.Trace; tr != nil {
 			tr.sentMessage(c, MessageInfo{Type: t, Size: int64(len(p)), Wire: int64(len(p))})
 		}
@@ -214,19 +214,17 @@ func (c *Conn) finishOwn(ctx context.Context, own *span, n int, err error) (take
 // nothing is out is taken back, the rest of the batch is left to a flusher. It
 // reports whether the frame stays. Call with c.mu held.
 func (c *Conn) leave(own *span) (stays bool) {
-	b := &c.wr.batch
+	b := c.wr.batch
 	switch {
 	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !own.fixed:
 		if b.vec != nil {
-			b.vec.free()
 			b.vec, own.end = nil, len(b.buf)
 		}
 		b.buf = append(b.buf[:own.start], b.buf[own.end:]...)
 		c.wr.enc = own.before
 	case b.vec != nil: // the caller takes its bytes back
-		left, payload := b.rest(), b.vec.payload
-		b.buf = append(b.buf[min(b.off, len(b.buf)):], payload[max(0, len(payload)-left):]...)
-		b.vec.free()
+		left := b.rest()
+		b.buf = append(b.buf[min(b.off, len(b.buf)):], b.vec[max(0, len(b.vec)-left):]...)
 		b.vec, b.off, stays = nil, 0, true
 	default:
 		stays = true
@@ -365,15 +363,15 @@ func (c *Conn) flushSoon() {
 func (c *Conn) claim() []byte {
 	w := &c.wr
 	if w.owned || w.err != nil {
-		w.urgent = len(w.out) > 0 // the owner looks again before it goes
+		w.urgent = w.out != nil // the owner looks again before it goes
 		return nil
 	}
 	if c.raw == nil || w.ahead() {
-		w.urgent = len(w.out) > 0
+		w.urgent = w.out != nil
 		c.dispatch()
 		return nil
 	}
-	if len(w.out) == 0 {
+	if w.out == nil {
 		return nil
 	}
 	w.owned = true
@@ -411,7 +409,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 		c.mu.Unlock()
 		return err
 	}
-	if !c.wr.busy() && len(c.wr.out) == 0 {
+	if !c.wr.busy() && c.wr.out == nil {
 		c.mu.Unlock()
 		return nil
 	}

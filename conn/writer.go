@@ -240,7 +240,7 @@ func (m *MessageWriter) emit(p []byte, h frame.Header) (taken bool, err error) {
 	own := m.addFrame(p, h)
 	if h.Fin {
 		w.turn = nil
-		if w.batch.vec == nil {
+		if !w.batch.vectored() {
 			c.gatherQueue()
 		}
 	}
@@ -319,7 +319,7 @@ func (m *MessageWriter) waitBeside(e *entry) error {
 // held.
 func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 	c := m.c
-	b := &c.wr.batch
+	b := made(&c.wr.batch)
 	own := span{start: len(b.buf), before: c.wr.enc}
 	if !own.before.InMessage() {
 		h.Opcode = opcode(m.t)
@@ -332,7 +332,7 @@ func (m *MessageWriter) addFrame(p []byte, h frame.Header) span {
 	if c.raw != nil && c.role() == frame.Server && len(p) >= vecMin {
 		h.Length = int64(len(p))
 		b.buf = c.appendHeader(b.buf, h)
-		b.vec = newVector(p)
+		b.vec = p
 	} else {
 		b.buf = c.appendFrame(b.buf, h, p)
 	}
@@ -400,10 +400,11 @@ func (m *MessageWriter) leaveRest(p []byte, err error) error {
 		go c.abort(ErrQueueFull)
 	default:
 		m.wire += int64(len(p))
+		b := made(&w.out)
 		for size := c.cfg.fragmentSize(); len(p) > size; p = p[size:] {
-			w.out = c.appendFrame(w.out, frame.Header{}, p[:size])
+			b.buf = c.appendFrame(b.buf, frame.Header{}, p[:size])
 		}
-		w.out = c.appendFrame(w.out, frame.Header{Fin: true}, p)
+		b.buf = c.appendFrame(b.buf, frame.Header{Fin: true}, p)
 		w.urgent = true
 		if t := c.cfg.Trace; t != nil {
 			t.sentMessage(c, m.info())
