@@ -41,7 +41,7 @@ type Config struct {
 	// it counts only while someone reads. Default: off.
 	IdleTimeout time.Duration
 
-	// WriteTimeout bounds one write to the transport, of at most 64 KiB or
+	// WriteTimeout bounds one write to the transport, of at most 128 KiB or
 	// one frame: a peer that never reads loses its connection with
 	// ErrWriteTimeout. On a transport that is no socket, such as TLS, it may
 	// come up to a sixteenth earlier. Default: 30 s.

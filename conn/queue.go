@@ -63,9 +63,10 @@ func (w *writeHalf) makeQueue() *queue {
 
 // Sizes of batches, in bytes.
 const (
-	batchSize    = 64 << 10 // no further message is added to a batch of this size
-	vecMin       = 32 << 10 // a payload from here on is written from where it is, where that can be
-	maxPongBytes = 4 << 10  // of pongs in order that wait; beyond, only the latest is kept
+	batchSize    = 64 << 10      // no further message is added to a batch of this size
+	writeMax     = 2 * batchSize // of one write: Config.WriteTimeout bounds each, and a slow peer may have much to read
+	vecMin       = 32 << 10      // a payload from here on is written from where it is, where that can be
+	maxPongBytes = 4 << 10       // of pongs in order that wait; beyond, only the latest is kept
 )
 
 // entryKind says what an entry of the queue is for.

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"sync/atomic"
 	"time"
@@ -42,13 +43,15 @@ func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *batch) (n int, e
 		return 0, errInterrupted
 	}
 	timeout := c.cfg.writeTimeout()
-	if timeout > 0 {
-		c.watch.postpone(d, time.Now().Add(timeout))
-	}
-	if vec == nil {
-		n, err = c.stream.Write(p)
-	} else {
-		n, err = vec.writeVec(c.stream, p)
+	for part := 0; err == nil && n < len(p); n += part {
+		if timeout > 0 {
+			c.watch.postpone(d, time.Now().Add(timeout))
+		}
+		if end := min(len(p), n+writeMax); vec == nil || end < len(p) {
+			part, err = c.stream.Write(p[n:end])
+		} else {
+			part, err = vec.writeVec(c.stream, p[n:])
+		}
 	}
 	interrupted := c.watch.interrupted(outbound)
 	if ctx.Done() != nil {
@@ -69,15 +72,26 @@ func (c *Conn) transmitWait(ctx context.Context, p []byte, vec *batch) (n int, e
 // transmitStream writes p to a transport that only knows Write. A write
 // deadline would be for good there (crypto/tls), so that a timer cuts the
 // connection instead.
-func (c *Conn) transmitStream(p []byte) (int, error) {
-	t := c.timer
-	if t == nil {
-		return c.stream.Write(p)
+func (c *Conn) transmitStream(p []byte) (n int, err error) {
+	for part := 0; err == nil && n < len(p); n += part {
+		part, err = c.writePart(p[n:min(len(p), n+writeMax)])
 	}
-	t.start()
-	n, err := c.stream.Write(p)
-	if t.stop() {
-		err = ErrWriteTimeout
+	return n, err
+}
+
+// writePart is one write of transmitStream.
+func (c *Conn) writePart(p []byte) (n int, err error) {
+	if t := c.timer; t == nil {
+		n, err = c.stream.Write(p)
+	} else {
+		t.start()
+		n, err = c.stream.Write(p)
+		if t.stop() {
+			err = ErrWriteTimeout
+		}
+	}
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
 	}
 	return n, err
 }

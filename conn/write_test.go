@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -660,5 +661,35 @@ func TestWriteTimeoutLater(t *testing.T) {
 		if d := time.Since(start); d < 8*time.Second || d > 10*time.Second {
 			t.Fatalf("after %v", d)
 		}
+	})
+}
+
+// TestWriteTimeoutOfSlowPeer: a peer that reads, but slowly, keeps its
+// connection, however much has been queued for it.
+func TestWriteTimeoutOfSlowPeer(t *testing.T) {
+	const size, messages, step = 1000, 1800, 64 << 10
+	talk := func(t *testing.T, c *Conn, nc net.Conn, pause time.Duration) {
+		for range messages {
+			check(c.Send(Binary, pattern(size)))
+		}
+		for left := messages * (size + 4); left > 0; left -= step {
+			<-time.After(pause)
+			if _, err := io.CopyN(io.Discard, nc, int64(min(step, left))); err != nil {
+				t.Fatalf("%v with %d bytes to come: %v", err, left, c.Err())
+			}
+		}
+	}
+	t.Run("pipe", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, peer := pipePeer(t, frame.Server, 1000, Config{WriteTimeout: 10 * time.Second})
+			talk(t, c, peer.NetConn(), time.Second)
+		})
+	})
+	t.Run("tcp", func(t *testing.T) {
+		a, b := tcpNets(t)
+		_ = a.SetWriteBuffer(32 << 10)
+		c := New(a, frame.Server, Negotiated{}, Config{WriteTimeout: time.Second})
+		talk(t, c, b, 60*time.Millisecond)
+		check(c.CloseNow())
 	})
 }
