@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rfc6455/ws/handshake"
@@ -25,6 +26,9 @@ func NoProxy(*url.URL) (*url.URL, error) { return nil, nil }
 // connect opens a tunnel to addr through a proxy (RFC 6455 section 4.1, RFC
 // 9110 section 9.3.6).
 func (d *Dialer) connect(ctx context.Context, proxy *url.URL, addr string) (net.Conn, error) {
+	if strings.ContainsFunc(addr, func(r rune) bool { return r <= ' ' || r == 0x7f }) { // DialNet's caller may have made the URL
+		return nil, fmt.Errorf("proxy: the address %q has a character that no host has; make the URL with url.Parse", addr)
+	}
 	port := "80"
 	switch proxy.Scheme {
 	case "http":

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -219,6 +220,21 @@ func TestProxyErrors(t *testing.T) {
 		d.NetDial = breaking(t, at, respond("HTTP/1.1 200 OK\r\n\r\n"))
 		if _, _, err := d.Dial(within(t), "ws://h"); !errors.Is(err, errBroken) {
 			t.Error(err)
+		}
+	}
+}
+
+// TestDialNetHost: a host that would split the CONNECT request is not sent.
+func TestDialNetHost(t *testing.T) {
+	for _, host := range []string{"h\r\nEvil: x", "h\nEvil", "h h", "h\x00", "h\x7f"} {
+		f := newFeed(nil, nil)
+		d := &Dialer{
+			Proxy:   func(*url.URL) (*url.URL, error) { return url.Parse("http://proxy") },
+			NetDial: func(context.Context, string, string) (net.Conn, error) { return f, nil },
+		}
+		_, err := d.DialNet(bg, &url.URL{Scheme: "ws", Host: host})
+		if err == nil || len(f.out) > 0 || !strings.Contains(err.Error(), "url.Parse") {
+			t.Errorf("%q: %v, %q was sent", host, err, f.out)
 		}
 	}
 }
