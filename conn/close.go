@@ -44,7 +44,8 @@ func (c *Conn) doneLocked() chan struct{} {
 // it sends what is queued and a Close frame with code and reason, waits for the
 // peer's Close frame and for the end of the transport, and returns nil when the
 // connection ended cleanly, else its *CloseError. Config.CloseTimeout bounds
-// all of it. Code 0 sends a Close frame without a code.
+// all of it. Code 0 sends a Close frame without a code. A message of NextWriter
+// that is not finished is cut off, and what waited for its end is dropped.
 //
 // It works with a concurrent reader, which then gets the *CloseError, and
 // without one: then Close reads. Messages of the peer that arrive after Close
