@@ -53,7 +53,7 @@ func (o *Outcome) String() string {
 	}
 	s += ": " + o.verdict.Result + " " + o.verdict.ResultClose
 	if why := o.rec.WasNotCleanReason; why != nil {
-		s += " (" + *why + ")"
+		s += "; " + *why
 	}
 	return s
 }

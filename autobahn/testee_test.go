@@ -305,6 +305,18 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+func TestOutcomeString(t *testing.T) {
+	for want, e := range map[string]testee{
+		"2.1 OK, close OK": {closeCode: 1000},
+		"2.1 OK, close UNCLEAN: Actual events match at least one expected. The spec requires the connection to be failed cleanly here; " +
+			"peer did not respond (in time) in closing handshake": {noClose: true},
+	} {
+		if got := e.run(t, "2.1", 0).String(); got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestClientCannotConnect(t *testing.T) {
 	var report Report
 	for _, url := range []string{"ws://127.0.0.1:1/", "http://127.0.0.1/", "://"} {
