@@ -45,7 +45,8 @@ func (c *Conn) doneLocked() chan struct{} {
 // peer's Close frame and for the end of the transport, and returns nil when the
 // connection ended cleanly, else its *CloseError. Config.CloseTimeout bounds
 // all of it. Code 0 sends a Close frame without a code. A message of NextWriter
-// that is not finished is cut off, and what waited for its end is dropped.
+// that is not finished is cut off; what waited for its end is dropped where a
+// part of it has been sent or compressed.
 //
 // It works with a concurrent reader, which then gets the *CloseError, and
 // without one: then Close reads. Messages of the peer that arrive after Close
@@ -117,8 +118,7 @@ func (c *Conn) cleanly() error {
 }
 
 // queueClose sends this side's first Close frame after what was queued before
-// it. A message that a MessageWriter has begun can't be finished any more; one
-// that a Write is sending is. Call with c.mu held.
+// it. Call with c.mu held.
 func (c *Conn) queueClose(payload []byte) {
 	w := &c.wr
 	c.startCloseTimer()
@@ -126,9 +126,7 @@ func (c *Conn) queueClose(payload []byte) {
 		go c.abort(errors.Unwrap(w.err))
 		return
 	}
-	if q := w.queue; q != nil && q.turn != nil && !q.turn.whole {
-		c.discard(errClosing)
-	}
+	c.endWriters()
 	if w.ahead() {
 		w.queued += len(payload)
 		w.waiting++
@@ -138,6 +136,35 @@ func (c *Conn) queueClose(payload []byte) {
 	}
 	c.putControl(frame.Close, payload)
 	c.flushSoon()
+}
+
+// endWriters takes the turn from MessageWriters, now or to come, whose messages
+// can't be finished any more; one that a Write is sending is. What waited behind
+// one of which a part has been sent or compressed can't be sent either. Call with
+// c.mu held.
+func (c *Conn) endWriters() {
+	q := c.wr.queue
+	if q == nil {
+		return
+	}
+	if m := q.turn; m != nil && !m.whole {
+		if m.zipped || c.wr.enc.InMessage() {
+			c.discard(errClosing)
+			return
+		}
+		m.lost, q.turn = errClosing, nil
+	}
+	var prev *entry
+	for e := q.head; e != nil; {
+		next := e.next
+		if e.kind == entryTurn && !e.writer.whole {
+			q.unlink(prev, e)
+			e.tell(entryDone, errClosing)
+		} else {
+			prev = e
+		}
+		e = next
+	}
 }
 
 // CloseNow ends the connection without a closing handshake: the peer sees it

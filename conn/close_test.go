@@ -208,6 +208,48 @@ func TestCloseWaitsForLongWrite(t *testing.T) {
 	})
 }
 
+// TestCloseEndsWriters: Close sends what is queued behind a MessageWriter of which
+// nothing has been sent, and a NextWriter that waits for its turn does not get it:
+// the Close frame would wait for its message.
+func TestCloseEndsWriters(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 10, Config{FragmentSize: 60})
+		long := make(chan error, 1)
+		go func() { long <- c.Write(bg, Text, pattern(100)) }() // has the turn
+		synctest.Wait()
+		begun := make(chan error, 1)
+		next := func() { _, err := c.NextWriter(bg, Text); begun <- err }
+		go next()
+		synctest.Wait()
+		check(c.Send(Text, []byte("queued")))
+		go c.Close(CloseNormal, "")
+		if err := <-begun; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("NextWriter returned %v", err)
+		}
+		peer.WantMessage(frame.Text, string(pattern(100)))
+		peer.WantText("queued")
+		peer.WantClose(CloseNormal)
+		check(<-long)
+
+		c, peer = pipePeer(t, role, 10, Config{})
+		m, err := c.NextWriter(bg, Text)
+		check(err)
+		_, err = m.Write([]byte("unfinished"))
+		check(err)
+		go next()
+		synctest.Wait()
+		check(c.Send(Text, []byte("queued")))
+		go c.Close(CloseNormal, "")
+		peer.WantText("queued")
+		peer.WantClose(CloseNormal)
+		for _, err := range []error{<-begun, m.Close()} {
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the writer's error is %v", err)
+			}
+		}
+	})
+}
+
 // TestCloseWithinCallback returns at once, since only its own goroutine could
 // read the peer's answer.
 func TestCloseWithinCallback(t *testing.T) {

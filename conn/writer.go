@@ -37,11 +37,10 @@ func (c *Conn) NextWriter(ctx context.Context, t MessageType) (*MessageWriter, e
 	if ctx.Err() != nil {
 		return nil, contextError(ctx)
 	}
-	m := &MessageWriter{c: c, ctx: ctx, t: t}
+	m := &MessageWriter{c: c, ctx: ctx, t: t, zipped: c.compresses(t, maxInt-1)}
 	if err := c.takeTurn(m); err != nil {
 		return nil, err
 	}
-	m.zipped = c.compresses(t, maxInt-1)
 	return m, nil
 }
 
