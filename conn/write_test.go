@@ -693,3 +693,20 @@ func TestWriteTimeoutOfSlowPeer(t *testing.T) {
 		check(c.CloseNow())
 	})
 }
+
+// shortWriter breaks the contract of io.Writer: it takes a part, and says nothing.
+type shortWriter struct{ *feed }
+
+func (s shortWriter) Write(p []byte) (int, error) { return s.feed.Write(p[:len(p)/2]) }
+
+// TestShortWrite: a transport that takes a part of a frame without an error ends
+// the writing: what follows would not be read as frames.
+func TestShortWrite(t *testing.T) {
+	c := New(shortWriter{newFeed(nil, nil)}, frame.Server, Negotiated{}, Config{})
+	for range 2 {
+		if err := c.Write(bg, Text, []byte("hello")); !errors.Is(err, io.ErrShortWrite) {
+			t.Error(err)
+		}
+	}
+	check(c.CloseNow())
+}
