@@ -7,6 +7,7 @@ import (
 	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -147,5 +148,23 @@ func TestStrings(t *testing.T) {
 	}
 	if fmt.Sprint(errClosing) == "" {
 		t.Error("errClosing says nothing")
+	}
+}
+
+// TestNextReaderMeetsClose: the type that NextReader returns is its message's,
+// although Close reads on from the moment at which NextReader is done. It is the
+// race detector that would notice.
+func TestNextReaderMeetsClose(t *testing.T) {
+	for range 200 {
+		c, peer := pipePeer(t, frame.Server, 1<<10, Config{CloseTimeout: time.Millisecond})
+		peer.Text("text")
+		peer.Binary([]byte("binary"))
+		peer.Close(CloseNormal, "")
+		closed := make(chan error)
+		go func() { closed <- c.Close(CloseNormal, "") }()
+		if typ, _, err := c.NextReader(bg); err == nil && typ != Text {
+			t.Fatal(typ)
+		}
+		<-closed
 	}
 }

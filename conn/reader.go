@@ -34,13 +34,17 @@ func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, err
 		return 0, nil, err
 	}
 	r := &c.rd
+	t := r.typ // while the read half is ours
 	if m := r.open; m != nil {
+		ended := m.ctx.Err() != nil
+		if ended {
+			m.ctx = ctx
+		}
 		c.endRead(nil)
-		if m.ctx.Err() == nil {
+		if !ended {
 			return 0, nil, ErrMessageOpen
 		}
-		m.ctx = ctx
-		return r.typ, m, nil
+		return t, m, nil
 	}
 	m := &MessageReader{c: c, ctx: ctx}
 	r.open = m
@@ -52,8 +56,9 @@ func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, err
 		c.endRead(err)
 		return 0, nil, err
 	}
+	t = r.typ
 	c.endRead(nil)
-	return r.typ, m, nil
+	return t, m, nil
 }
 
 // Read reads the next bytes of the message. Its errors are io.EOF after the
