@@ -29,6 +29,11 @@ func TestStackPerIdleConn(t *testing.T) {
 	doors := map[string]http.Handler{
 		"Handler, Append": u.Handler(&Events{Message: func(c *Conn, t MessageType, p []byte) { check(c.Append(t, p)) }}),
 		"Handler, Write":  u.Handler(&Events{Message: func(c *Conn, t MessageType, p []byte) { check(c.Write(bg, t, p)) }}),
+		"Serve, Write": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, err := u.Upgrade(w, r)
+			check(err)
+			go c.Serve(bg, &Events{Message: func(c *Conn, t MessageType, p []byte) { check(c.Write(bg, t, p)) }})
+		}),
 		"ReadInto, Write": handlerOf(u, echoInto),
 		"Read, Write":     handlerOf(u, echoRead),
 	}
