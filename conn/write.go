@@ -399,7 +399,8 @@ func (c *Conn) tried(n int, err error) {
 
 // Flush returns when everything that was queued before it is out. If ctx ends
 // first it returns ctx's error, and what is queued goes on leaving. It may be
-// called from any goroutine.
+// called from any goroutine but one that has a MessageWriter open, for whose
+// Close it waits as all messages do.
 func (c *Conn) Flush(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
