@@ -75,7 +75,7 @@ func readSocket(t *testing.T, b []byte, r *rand.Rand, kind uint8) string {
 	cancels := make(chan context.CancelFunc, 1)
 	r2 := rand.New(rand.NewPCG(r.Uint64(), 1))
 	peer.Go(func() { sendPieces(far, bytes.Clone(b), r2, cancels) })
-	s := &feed{r: r, c: c} // for its ways of reading
+	s := &feed{ways: r, c: c} // for its ways of reading
 	var err error
 	for !c.over(err) {
 		s.next = func() context.Context {

@@ -26,6 +26,7 @@ import (
 type feed struct {
 	in     []byte
 	r      *rand.Rand             // nil: all bytes at once
+	ways   *rand.Rand             // of the caller, beside whom a Close may read; nil: one way of reading
 	next   func() context.Context // replaces context
 	cancel context.CancelFunc     // of the call at work, if it may end early
 	c      *Conn                  // whose calls these are
@@ -37,14 +38,18 @@ type feed struct {
 }
 
 func newFeed(in []byte, r *rand.Rand) *feed {
-	return &feed{in: bytes.Clone(in), r: r, expired: make(chan struct{}, 1)}
+	s := &feed{in: bytes.Clone(in), r: r, expired: make(chan struct{}, 1)}
+	if r != nil {
+		s.ways = rand.New(rand.NewPCG(r.Uint64(), 2))
+	}
+	return s
 }
 
 func (s *feed) Read(p []byte) (int, error) {
 	if s.isClosed() {
 		return 0, net.ErrClosed
 	}
-	if s.cancel != nil && s.c.lifecycle() == frame.Open && s.r.IntN(4) == 0 {
+	if s.c != nil && s.c.lifecycle() == frame.Open && s.cancel != nil && s.r.IntN(4) == 0 {
 		s.cancel()
 		s.cancel = nil
 		s.expired <- <-s.expired // until the end of the context has come this far
@@ -106,7 +111,7 @@ func (s *feed) context() context.Context {
 		return s.next()
 	}
 	s.cancel = nil
-	if s.r == nil || s.r.IntN(3) == 0 {
+	if s.ways == nil || s.ways.IntN(3) == 0 {
 		return bg
 	}
 	ctx, cancel := context.WithCancel(bg)
@@ -203,8 +208,8 @@ func (l *readLog) end(err error) string {
 // readOnce does one call of one of the ways of reading.
 func (s *feed) readOnce(c *Conn, took func(MessageType, []byte)) error {
 	way := 0
-	if s.r != nil {
-		way = s.r.IntN(4)
+	if s.ways != nil {
+		way = s.ways.IntN(4)
 	}
 	ctx := s.context()
 	switch way {
@@ -230,7 +235,7 @@ func (s *feed) readOnce(c *Conn, took func(MessageType, []byte)) error {
 func (s *feed) readPieces(ctx context.Context, c *Conn, took func(MessageType, []byte)) error {
 	mt, m, err := c.NextReader(ctx)
 	var all []byte
-	for p := make([]byte, 1+s.r.IntN(3000)); err == nil; {
+	for p := make([]byte, 1+s.ways.IntN(3000)); err == nil; {
 		var n int
 		n, err = m.Read(p)
 		all = append(all, p[:n]...)
