@@ -36,7 +36,7 @@ func overStreams(more []*autobahn.Case) []*autobahn.Case {
 
 func TestServerHTTP2(t *testing.T) {
 	u := ws.Upgrader{
-		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression},
+		Config:  ws.Config{MaxMessageSize: maxMessage, Queue: 2 * maxMessage, Compression: compression, CloseTimeout: closeTimeout},
 		Origins: []string{handshake.AnyOrigin},
 	}
 	url, transport := serveHTTP2(t, u.Handler(&ws.Events{
@@ -64,7 +64,7 @@ func TestClientHTTP2(t *testing.T) {
 	url, transport := serveHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		visit(s, w, r)
 	}))
-	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression}}
+	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression, CloseTimeout: closeTimeout}}
 	echoCases(context.Background(), s, func(ctx context.Context, target string) (*ws.Conn, *http.Response, error) {
 		return d.DialVia(ctx, "wss"+strings.TrimPrefix(url, "https")+target, transport)
 	})
