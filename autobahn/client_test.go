@@ -22,7 +22,7 @@ func TestOrder(t *testing.T) {
 			var report Report
 			c := Client{URL: "ws://testee/", Agent: "x", Cases: cases, Parallel: parallel}
 			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				time.Sleep(connecting)
+				time.Sleep(connecting) // by the bubble's clock
 				return testee{closeCode: 1000}.dial(ctx, network, addr)
 			}
 			start := time.Now()

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rfc6455/ws/frame"
 )
@@ -87,14 +88,21 @@ func (c *client) send(op frame.Opcode, payload []byte) {
 }
 
 // echo echoes messages until the connection ends.
-func (c *client) echo() {
+func (c *client) echo() { c.echoLate(0) }
+
+// echoLate is echo of a client that takes its time to answer a Close frame, in a
+// bubble, where that takes none.
+func (c *client) echoLate(wait time.Duration) {
 	for {
 		h, payload, err := readFrame(c.r)
 		if err != nil {
 			return
 		}
-		if h.Opcode == frame.Ping {
+		switch h.Opcode {
+		case frame.Ping:
 			h.Opcode = frame.Pong
+		case frame.Close:
+			time.Sleep(wait)
 		}
 		c.send(h.Opcode, payload)
 	}

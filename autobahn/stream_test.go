@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rfc6455/ws/frame"
 )
 
 // pipeTestee returns a function that connects to a testee through memory. The testee
@@ -124,16 +122,7 @@ func TestServerPatience(t *testing.T) {
 			go func() {
 				defer near.Close()
 				c := &client{near, bufio.NewReader(near)}
-				for {
-					h, payload, err := readFrame(c.r)
-					if err != nil {
-						return
-					}
-					if h.Opcode == frame.Close {
-						time.Sleep(late)
-					}
-					c.send(h.Opcode, payload)
-				}
+				c.echoLate(late)
 			}()
 			open := func(string) (Stream, error) { return far, nil }
 			if err := s.Visit(t.Context(), "/runCase?case=1&agent=x", "", open); err != nil {
@@ -142,7 +131,7 @@ func TestServerPatience(t *testing.T) {
 			if o := <-s.Report.await("x", "1.1.1"); o.verdict.BehaviorClose != want {
 				t.Errorf("patience %d: close %s, want %s: %s", patience, o.verdict.BehaviorClose, want, o)
 			}
-			time.Sleep(late) // for the client's end
+			time.Sleep(late) // the bubble's clock stops with this function: let the client end first
 		})
 	}
 }

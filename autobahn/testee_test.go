@@ -36,8 +36,8 @@ type testee struct {
 	fails      int           // the code for a frame with an RSV bit or an unknown opcode, or one too long; zero: ignore it
 	drops      bool          // close TCP for that
 	checksUTF8 bool          // fail with 1007
-	slow       time.Duration // to answer a Close frame, and to fail
-	slowTCP    time.Duration // to close TCP
+	slow       time.Duration // to answer a Close frame, and to fail; by the clock of the bubble that it runs in
+	slowTCP    time.Duration // to close TCP, likewise
 }
 
 // dial connects to the testee through memory, as a Client does by its field Dial. In
@@ -258,7 +258,7 @@ func (e testee) run(t *testing.T, id string, patience int) (o *Outcome) {
 		if err := c.Run(t.Context(), &report); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(late) // for a testee that is slow to end
+		time.Sleep(late) // the bubble's clock stops with this function: let the testee end first
 		all := report.all()
 		if len(all) != 1 {
 			t.Fatalf("there are not one but %d outcomes", len(all))

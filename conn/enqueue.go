@@ -147,10 +147,10 @@ func (c *Conn) batchLimit() int {
 	return batchSize
 }
 
-// appendLimit is how much may be appended before it begins to leave: to wait
-// any longer would save no packet, and a peer that sends without a pause, so
+// appendLimit is how much may be appended before it begins to leave: what one
+// write takes. To wait any longer would save no packet, and a peer that sends without a pause, so
 // that the reader never has to wait, would fill the queue however fast it reads.
-func (c *Conn) appendLimit() int { return min(2*batchSize, c.cfg.queue()/2) }
+func (c *Conn) appendLimit() int { return min(writeMax, c.cfg.queue()/2) }
 
 // makeRoom drops the oldest messages that nobody waits for until n bytes fit,
 // or none where all of them would not do. Call with c.mu held.

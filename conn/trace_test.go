@@ -47,7 +47,13 @@ func (s *transcript) take() []string {
 func (s *transcript) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	if got := s.take(); !slices.Equal(got, want) {
+	wantLines(t, s.take(), want)
+}
+
+// wantLines compares the lines of a transcript.
+func wantLines(t *testing.T, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
 		t.Errorf("traced\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
 }
