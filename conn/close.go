@@ -398,11 +398,14 @@ func (c *Conn) ended() {
 	}
 	r.pings = nil
 	c.tellDrained()
+	held := c.cfg.Group.leave(c) // whoever waits for Done does not meet it there
 	close(c.doneLocked())
 	c.mu.Unlock()
 	if c.rd.take(readClosing) { // else whoever has it does that, when he meets the end
 		c.rd.release()
 	}
 	c.cfg.Trace.closed(c, c.cl.err)
-	c.cfg.Group.remove(c)
+	if held {
+		c.cfg.Group.release()
+	}
 }

@@ -234,8 +234,9 @@ func (c *Conn) Data() any {
 	return nil
 }
 
-// Done returns a channel that is closed when the connection has ended and its
-// transport is closed. It may be called concurrently.
+// Done returns a channel that is closed when the connection has ended, its
+// transport is closed and its Group, if any, no longer has it. It may be called
+// concurrently.
 func (c *Conn) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

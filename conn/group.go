@@ -195,25 +195,24 @@ func (g *Group) add(c *Conn) {
 	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
-	if c.State() == StateClosed { // it has ended before it came: Trace.Opened may do that
-		g.remove(c)
+	if c.State() == StateClosed && g.leave(c) { // it has ended before it came: Trace.Opened may do that
+		g.release()
 	}
 	if g.closing.Load() {
 		c.goAway()
 	}
 }
 
-// remove takes c out, unless that was done, or c has not come yet.
-func (g *Group) remove(c *Conn) {
+// leave takes c out and reports whether it was in: its caller then owes the
+// release.
+func (g *Group) leave(c *Conn) (in bool) {
 	if g == nil {
-		return
+		return false
 	}
 	s := g.shard(c)
 	s.mu.Lock()
-	_, in := s.conns[c]
+	defer s.mu.Unlock()
+	_, in = s.conns[c]
 	delete(s.conns, c)
-	s.mu.Unlock()
-	if in {
-		g.release()
-	}
+	return in
 }
