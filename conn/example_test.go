@@ -96,6 +96,51 @@ func ExampleUpgrader_Handler() {
 	// close 1000 bye
 }
 
+// Behind a router and a middleware: what they leave in net/http's request is
+// there in Check and in Open.
+func ExampleUpgrader_Handler_router() {
+	type userKey struct{}
+	logIn := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, "ada")))
+		})
+	}
+	u := &ws.Upgrader{
+		Check: func(r *handshake.Request) error {
+			if r.HTTPRequest().PathValue("room") == "attic" {
+				return &handshake.Error{Status: http.StatusNotFound, Reason: "there is no such room"}
+			}
+			return nil
+		},
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /rooms/{room}", logIn(u.Handler(&ws.Events{
+		Open: func(c *ws.Conn, r *handshake.Request) {
+			hr := r.HTTPRequest()
+			c.SetData(hr.Context().Value(userKey{})) // for Message and Close
+			_ = c.Send(ws.Text, fmt.Appendf(nil, "%v enters the %v", c.Data(), hr.PathValue("room")))
+		},
+	})))
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+
+	ctx := context.Background()
+	url := strings.Replace(srv.URL, "http", "ws", 1)
+	c, err := ws.Dial(ctx, url+"/rooms/hall")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, p, err := c.Read(ctx)
+	fmt.Printf("%s %v\n", p, err)
+	_ = c.Close(ws.CloseNormal, "")
+	_, err = ws.Dial(ctx, url+"/rooms/attic")
+	var refused *handshake.Error
+	fmt.Println(errors.As(err, &refused) && refused.Status == http.StatusNotFound)
+	// Output:
+	// ada enters the hall <nil>
+	// true
+}
+
 // A client with a subprotocol, a header and a time for the handshake. Where a
 // server refuses, its response says why.
 func ExampleDialer_Dial() {

@@ -20,7 +20,8 @@ import (
 // One Events may serve any number of connections. A nil one has no callbacks.
 type Events struct {
 	// Open is called first, with the request of the handshake where
-	// Upgrader.Handler serves, else nil.
+	// Upgrader.Handler serves, else nil. Its HTTPRequest has path values, and
+	// the values of the context that a middleware has made.
 	Open func(c *Conn, r *handshake.Request)
 
 	// Message is called for each message. data is the connection's and valid

@@ -37,6 +37,8 @@ type Request struct {
 	header http.Header
 	fields []field
 	body   bool // net/http announced a body
+
+	http *http.Request // of NewRequest, else nil
 }
 
 // field is one header line. Both strings are parts of one string that holds
@@ -61,8 +63,15 @@ func NewRequest(r *http.Request) *Request {
 		TLS:        r.TLS,
 		header:     r.Header,
 		body:       r.ContentLength != 0 || len(r.TransferEncoding) > 0,
+		http:       r,
 	}
 }
+
+// HTTPRequest returns the request that net/http has read, nil where there is
+// none: for what a router or a middleware has left in it, such as path values
+// and the values of its context. Its Body must not be read, and its context may
+// have ended once the handshake is done.
+func (r *Request) HTTPRequest() *http.Request { return r.http }
 
 // lines yields the values of all lines of one header, in order. The name is in
 // the canonical form of [http.CanonicalHeaderKey].

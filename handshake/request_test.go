@@ -83,7 +83,7 @@ func TestNewRequest(t *testing.T) {
 	}
 	// A request made by hand has no RequestURI, and may have no URL.
 	hr = &http.Request{Method: "GET", URL: &url.URL{Path: "/a", RawQuery: "b"}, TLS: new(tls.ConnectionState)}
-	if r = NewRequest(hr); r.Target != "/a?b" || r.body || r.TLS != hr.TLS {
+	if r = NewRequest(hr); r.Target != "/a?b" || r.body || r.TLS != hr.TLS || r.HTTPRequest() != hr {
 		t.Errorf("%+v", r)
 	}
 	for _, target := range []string{"", "/a"} {
@@ -91,6 +91,15 @@ func TestNewRequest(t *testing.T) {
 		e := checkTarget(r)
 		if (e == nil) != (target != "") || target != "" && r.URL.Path != target {
 			t.Errorf("target %q: URL %v, %v", target, r.URL, e)
+		}
+	}
+}
+
+// TestHTTPRequest shows that a request read from raw bytes has none of net/http.
+func TestHTTPRequest(t *testing.T) {
+	for from, r := range bothViews(t, "GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n") {
+		if (r.HTTPRequest() == nil) != (from == "bytes") {
+			t.Errorf("%s: %v", from, r.HTTPRequest())
 		}
 	}
 }
