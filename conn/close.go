@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -228,7 +229,7 @@ func (c *Conn) failWith(code CloseCode, cause error) {
 	c.startCloseTimer()
 	c.discard(c.cl.err)
 	if action == frame.SendAndShutdown && c.wr.err == nil {
-		payload, _ := frame.AppendClose(nil, code, "")
+		payload, _ := frame.AppendClose(nil, code, reasonFor(cause))
 		c.putControl(frame.Close, payload)
 		c.flushSoon()
 	}
@@ -238,6 +239,20 @@ func (c *Conn) failWith(code CloseCode, cause error) {
 	} else if c.rd.take(readClosing) {
 		go c.linger()
 	}
+}
+
+// reasonFor is what the peer gets to know of why a connection failed, as the
+// reason of its Close frame, for the logs and the developers at the other end:
+// the rule that it broke. What went wrong on this side is not for it to know.
+func reasonFor(cause error) string {
+	if cause == ErrQueueFull {
+		return "you read too slowly: the queue of messages for you is full"
+	}
+	var rule *frame.Error
+	if !errors.As(cause, &rule) {
+		return ""
+	}
+	return frame.TruncateReason(strings.TrimPrefix(rule.Error(), "websocket: "))
 }
 
 // lastWord waits until this side's Close frame has left, the answer to the

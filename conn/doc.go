@@ -47,7 +47,8 @@
 // Close does the closing handshake and waits for its end, within
 // Config.CloseTimeout; CloseNow cuts the connection. After either end Err and
 // every call return a *CloseError, which says who closed and with which code,
-// and which errors.Is finds to be net.ErrClosed.
+// and which errors.Is finds to be net.ErrClosed. A peer that broke a rule is told
+// which one, in the reason of the Close frame.
 //
 // # Many connections
 //

@@ -228,7 +228,9 @@ func TestQueueClose(t *testing.T) {
 				t.Fatalf("%q, want message %d", p, i)
 			}
 		}
-		peer.WantClose(ClosePolicyViolation)
+		if reason := peer.WantClose(ClosePolicyViolation); !strings.Contains(reason, "too slowly") {
+			t.Errorf("reason %q", reason)
+		}
 		peer.WantEOF()
 
 		c, _ = pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueClose})

@@ -165,12 +165,12 @@ func (l *link) wantOutcome(messages []string, end ws.CloseError) {
 }
 
 // wantFailed is the end of a connection whose peer broke a rule, section 7.1.7:
-// one Close frame with the rule's code, the end of TCP, and nothing that comes
-// afterwards is looked at.
+// one Close frame with the rule's code and its text, the end of TCP, and nothing
+// that comes afterwards is looked at.
 func (l *link) wantFailed(rule *frame.Error, messages []string) {
 	l.Helper()
-	if reason := l.p.WantClose(rule.Code()); reason != "" {
-		l.Fatalf("close reason %q, want none", reason)
+	if reason := l.p.WantClose(rule.Code()); "websocket: "+reason != rule.Error() {
+		l.Fatalf("close reason %q, want that of %v", reason, rule)
 	}
 	l.p.Ping("late")
 	l.p.Text("late")

@@ -370,6 +370,12 @@ func splitOverData(c *h2Client) {
 	}
 }
 
+// h2Failed is the Close frame of a connection whose client broke a rule.
+func h2Failed(rule *frame.Error) string {
+	payload, _ := frame.AppendClose(nil, rule.Code(), strings.TrimPrefix(rule.Error(), "websocket: "))
+	return string([]byte{0x88, byte(len(payload))}) + string(payload)
+}
+
 func unmaskedOverData(c *h2Client) {
 	c.start()
 	conn := c.open(1)
@@ -377,7 +383,7 @@ func unmaskedOverData(c *h2Client) {
 	if _, _, err := conn.Read(c.ctx); !errors.Is(err, frame.ErrMaskRequired) {
 		c.Error(err)
 	}
-	if f, ok := c.next().(*http2.DataFrame); !ok || string(f.Data()) != "\x88\x02\x03\xea" {
+	if f, ok := c.next().(*http2.DataFrame); !ok || string(f.Data()) != h2Failed(frame.ErrMaskRequired) {
 		c.Errorf("%v", f)
 	}
 }
@@ -455,7 +461,7 @@ func h2Limit(c *h2Client) {
 	if _, _, err := conn.Read(c.ctx); !errors.Is(err, ws.ErrMessageTooBig) {
 		c.Error(err)
 	}
-	if f, ok := c.next().(*http2.DataFrame); !ok || string(f.Data()) != "\x88\x02\x03\xf1" {
+	if f, ok := c.next().(*http2.DataFrame); !ok || string(f.Data()) != h2Failed(frame.ErrMessageTooBig) {
 		c.Errorf("%v", f)
 	}
 }

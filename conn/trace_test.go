@@ -263,7 +263,8 @@ func TestTraceClose(t *testing.T) {
 		peer.SendHex("ff")
 		peer.WantClose(CloseProtocolError)
 		_ = peer.NetConn().Close()
-		s.want(t, "opened", ">x 1002 ", "> close 2 fin"+own, "closed 1006 false")
+		reason := strings.TrimPrefix(frame.ErrReservedBits.Error(), "websocket: ")
+		s.want(t, "opened", ">x 1002 "+reason, fmt.Sprintf("> close %d fin%s", 2+len(reason), own), "closed 1006 false")
 	})
 }
 

@@ -9,7 +9,8 @@ type Error struct {
 	text    string
 }
 
-// Error returns a sentence for the person who reads the log: what was wrong and what the sender should have done.
+// Error returns a sentence for the person who reads the log: what was wrong and what the sender should have done. What
+// follows "websocket: " fits into the reason of a Close frame.
 func (e *Error) Error() string {
 	return "websocket: " + e.text
 }
@@ -44,8 +45,7 @@ var (
 	}
 	ErrReservedBits = &Error{
 		ProtocolError, "5.2", "reserved-bits",
-		"reserved bit set: RSV1 belongs on the first frame of a data message where compression was negotiated, " +
-			"RSV2 and RSV3 must be 0",
+		"reserved bit set: only RSV1 may be, on the first frame of a data message where compression was negotiated",
 	}
 	ErrReservedOpcode = &Error{
 		ProtocolError, "5.2", "reserved-opcode",
@@ -95,7 +95,7 @@ var (
 	// code is a convention, since RFC 7692 names none.
 	ErrInvalidDeflate = &Error{
 		code: InvalidPayload, section: "7.1.7", name: "invalid-deflate",
-		text: "compressed message is corrupt or cut short; the sender must send whole DEFLATE data within the agreed window (RFC 7692 section 7.2)",
+		text: "compressed message is corrupt or cut short: send whole DEFLATE data within the agreed window (RFC 7692 section 7.2)",
 	}
 	ErrInvalidUTF8 = &Error{
 		InvalidPayload, "8.1", "invalid-utf8",

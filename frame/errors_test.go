@@ -25,6 +25,7 @@ var allErrors = []struct {
 	{frame.ErrCloseCode, 1002},
 	{frame.ErrCloseReason, 1007},
 	{frame.ErrInvalidUTF8, 1007},
+	{frame.ErrInvalidDeflate, 1007},
 	{frame.ErrMessageTooBig, 1009},
 	{frame.ErrTooManyFragments, 1008},
 	{frame.ErrReasonTooLong, 0},
@@ -44,6 +45,9 @@ func TestErrors(t *testing.T) {
 		names[e.Name()] = true
 		if !strings.HasPrefix(e.Error(), "websocket: ") || len(e.Error()) < 40 {
 			t.Errorf("text %q", e.Error())
+		}
+		if reason := strings.TrimPrefix(e.Error(), "websocket: "); len(reason) > frame.MaxReason {
+			t.Errorf("%q does not fit into a Close frame: %d bytes", reason, len(reason))
 		}
 		if s := e.Section(); s == "" || strings.Trim(s, "0123456789.") != "" {
 			t.Errorf("%v: section %q", e, s)
