@@ -32,7 +32,8 @@ type Dialer struct {
 	// Host replaces the Host header's value, the URL's host.
 	Host string
 
-	// Subprotocols lists the subprotocols to ask for, the preferred one first.
+	// Subprotocols lists the subprotocols to ask for, the preferred one first. A
+	// server that chooses none is accepted: Conn.Subprotocol is "" then.
 	Subprotocols []string
 
 	// TLSConfig is for wss URLs and https proxies. ServerName defaults to the
@@ -82,10 +83,11 @@ func Dial(ctx context.Context, url string) (*Conn, error) {
 // server's response. ctx and HandshakeTimeout bound the dialing alone: the end
 // of ctx after it does nothing.
 //
-// The response is also returned where the server refused: its Body then holds
-// up to 64 KiB of the server's own and need not be closed. The error is a
-// *handshake.Error that says which header was wrong where the server's answer
-// was none to a WebSocket handshake.
+// Where the server, or a proxy, answered and refused, the error is a
+// *handshake.Error with the status and with what is wrong. The server's response
+// is returned beside it: its Body holds up to 64 KiB of the server's own and need
+// not be closed. Where time ran out errors.Is finds context.DeadlineExceeded;
+// other errors wrap those of net, crypto/tls and crypto/x509.
 //
 // An httptrace.ClientTrace of ctx is told of the phases: the name's resolution,
 // connecting, TLS, the request, and the first byte of the response.

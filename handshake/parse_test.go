@@ -144,7 +144,7 @@ func TestResponseRefusal(t *testing.T) {
 		status        int
 		location, say string
 	}{
-		{200, "/", "accept"},
+		{200, "/", "at this path?"},
 		{300, "/", "Location"},
 		{302, "/", "Location"},
 		{399, "/", "Location"},
@@ -152,7 +152,11 @@ func TestResponseRefusal(t *testing.T) {
 		{400, "/", "accept"},
 		{401, "", "WWW-Authenticate"},
 		{403, "", "accept"},
+		{404, "", "at this path?"},
 		{407, "", "Proxy-Authenticate"},
+		{429, "", "Retry-After"},
+		{500, "", "body"},
+		{503, "", "Retry-After"},
 	} {
 		resp := &http.Response{StatusCode: tt.status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Location": {tt.location}}}
 		if _, err := new(Offer).CheckResponse(resp); err == nil || !strings.Contains(err.Error(), tt.say) {

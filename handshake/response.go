@@ -184,8 +184,12 @@ func refusal(resp *http.Response) (field, reason string) {
 		return fieldStatusLine, "redirects to another address: see the Location header"
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusProxyAuthRequired:
 		return fieldStatusLine, "asks for credentials: see the WWW-Authenticate or Proxy-Authenticate header"
+	case resp.StatusCode < 300 || resp.StatusCode == http.StatusNotFound:
+		return fieldStatusLine, "answers as to a plain request: is there a WebSocket at this path?"
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
+		return fieldStatusLine, "takes no connection for now: see the Retry-After header, and the body"
 	}
-	return fieldStatusLine, "does not accept the handshake"
+	return fieldStatusLine, "does not accept the handshake: the body may say why"
 }
 
 // checkSubprotocol checks the server's choice: item 6. It is a single token, in a
