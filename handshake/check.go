@@ -10,6 +10,8 @@ import (
 // list is refused with status 400.
 const MaxSubprotocols = 128
 
+const badHost = "must name the server as host or host:port"
+
 const badTarget = "has an invalid target: send a path, or an absolute http or https URI, without a fragment"
 
 // CheckRequest applies RFC 6455 section 4.2.1 to a request, or RFC 8441 section
@@ -76,11 +78,10 @@ func checkTarget(r *Request) *Error {
 	return nil
 }
 
-// checkHost wants an authority (item 2) in the characters of RFC 3986 section
-// 3.2.2, among them no user information.
+// checkHost wants an authority: item 2.
 func checkHost(r *Request) *Error {
-	if !consistsOf(r.Host, &hostBytes) {
-		return badRequest("Host", "must name the server as host or host:port")
+	if !isAuthority(r.Host) {
+		return badRequest("Host", badHost)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (o *Offer) check() error {
 	if err := checkURL(o.URL); err != nil {
 		return err
 	}
-	if !consistsOf(o.host(), &hostBytes) {
+	if !isAuthority(o.host()) {
 		return errors.New("websocket: the offer's Host is not a host or host:port")
 	}
 	if err := validateSubprotocols(o.Subprotocols); err != nil {

@@ -3,6 +3,7 @@ package handshake
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -32,8 +33,9 @@ func parseOrigin(s string) (o origin, ok bool) {
 	return o, ok
 }
 
-// splitAuthority splits host [ ":" port ] without allocating. The brackets of an
-// IPv6 literal stay. The port is empty where there is none.
+// splitAuthority splits host [ ":" port ] (RFC 3986 sections 3.2.2 and 3.2.3)
+// without allocating. The brackets of an IPv6 literal stay. The port is empty
+// where there is none. It is not ok if there is no host, or user information.
 func splitAuthority(s string) (host, port string, ok bool) {
 	host = s
 	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
@@ -44,11 +46,34 @@ func splitAuthority(s string) (host, port string, ok bool) {
 			return "", "", false
 		}
 	}
-	bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
-	if !bracketed && strings.ContainsAny(host, "[]:") {
-		return "", "", false
+	return host, port, isHost(host)
+}
+
+// isHost reports whether s is a name, an IPv4 address or an IPv6 address in
+// brackets, which has no zone: that means something on the sender's machine
+// alone (RFC 6874 section 4).
+func isHost(s string) bool {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && ip.Zone() == ""
 	}
-	return host, port, consistsOf(host, &hostBytes)
+	if !consistsOf(s, &nameBytes) {
+		return false
+	}
+	for _, rest, ok := strings.Cut(s, "%"); ok; _, rest, ok = strings.Cut(rest, "%") {
+		if len(rest) < 2 || !isHex(rest[0]) || !isHex(rest[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isAuthority reports whether s is host [ ":" port ], as a Host header has it
+// (RFC 9112 section 3.2).
+func isAuthority(s string) bool {
+	_, _, ok := splitAuthority(s)
+	return ok
 }
 
 // defaultPort returns the port that a scheme implies.
@@ -68,10 +93,10 @@ func (o origin) matches(other origin) bool {
 	return equalFold(o.scheme, other.scheme) && equalFold(o.host, other.host) && o.port == other.port
 }
 
-// isHost reports whether a page of this origin was served under the authority
+// isOf reports whether a page of this origin was served under the authority
 // that the request names. The scheme is not compared, as TLS may end in a proxy;
 // a missing port is the default of the page's scheme on both sides.
-func (o origin) isHost(authority string) bool {
+func (o origin) isOf(authority string) bool {
 	host, port, ok := splitAuthority(authority)
 	def := defaultPort(o.scheme)
 	if !ok || def == "" || equalFold(o.scheme, "ws") || equalFold(o.scheme, "wss") {
@@ -102,7 +127,7 @@ func checkOrigin(r *Request, p *Policy) *Error {
 	switch {
 	case !ok:
 		return forbiddenOrigin("is not that of a web page which may connect here")
-	case len(p.Origins) == 0 && !o.isHost(r.Host):
+	case len(p.Origins) == 0 && !o.isOf(r.Host):
 		return forbiddenOrigin("differs from the host that the page connects to: the server has to list origins that may connect")
 	case len(p.Origins) > 0 && !slices.ContainsFunc(p.Origins, o.equals):
 		return forbiddenOrigin("is not among those that may connect here")

@@ -206,6 +206,11 @@ func (r *Request) parseFields(s string) *Error {
 		case reason != "":
 			return badRequest(fieldHeader, reason)
 		case equalFold(f.name, "Host"):
+			// "or a Host header field with an invalid field value"; an empty
+			// one is valid beside a target that has the authority.
+			if f.value != "" && !isAuthority(f.value) {
+				return badRequest("Host", badHost)
+			}
 			r.Host = f.value
 			hosts++
 		default:

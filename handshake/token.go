@@ -15,9 +15,9 @@ const (
 var (
 	// tokenBytes is tchar of RFC 9110 section 5.6.2.
 	tokenBytes = byteSet(digits + letters + "!#$%&'*+-.^_`|~")
-	// hostBytes is what RFC 3986 section 3.2.2 lets a host and port consist
-	// of: unreserved, sub-delims, percent escapes, brackets and the colon.
-	hostBytes = byteSet(digits + letters + "-._~!$&'()*+,;=%[]:")
+	// nameBytes is what RFC 3986 section 3.2.2 lets a registered name consist
+	// of: unreserved, sub-delims and percent escapes.
+	nameBytes = byteSet(digits + letters + "-._~!$&'()*+,;=%")
 	// base64Bytes is the standard alphabet of RFC 4648 section 4, without pad.
 	base64Bytes = byteSet(digits + letters + "+/")
 	// queryBytes is what RFC 3986 section 3.4 lets a query consist of, escapes

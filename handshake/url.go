@@ -236,7 +236,7 @@ func checkURL(u *url.URL) error {
 		return errColons
 	case u.Fragment != "" || u.Opaque != "":
 		return errors.New("websocket: the URL must be ws://host/path without a fragment: use ParseURL")
-	case !consistsOf(hostHeader(u), &hostBytes):
+	case !isAuthority(hostHeader(u)):
 		return errors.New("websocket: the URL's host has a character that no host has: use ParseURL")
 	case u.Path != "" && u.Path[0] != '/' || u.RawQuery != "" && !consistsOf(u.RawQuery, &queryBytes):
 		return errors.New("websocket: the URL's path or query is not percent-encoded: use ParseURL")
