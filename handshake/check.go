@@ -12,7 +12,7 @@ const MaxSubprotocols = 128
 
 const badHost = "must name the server as host or host:port"
 
-const badTarget = "has an invalid target: send a path, or an absolute http or https URI, without a fragment"
+const badTarget = "has an invalid target: send a path, or an absolute http or https URI, without user information or a fragment"
 
 // CheckRequest applies RFC 6455 section 4.2.1 to a request, or RFC 8441 section
 // 5 if it came over HTTP/2, and fills in its Key, Subprotocols and Extensions.
@@ -63,12 +63,14 @@ func checkMethod(r *Request) *Error {
 }
 
 // checkTarget wants a path or an absolute URI (item 1) and no fragment, which
-// is not part of a request-target at all (RFC 9112 section 3.2).
+// is not part of a request-target at all (RFC 9112 section 3.2). User
+// information is "likely being used to obscure the authority" (RFC 9110 section
+// 4.2.4).
 func checkTarget(r *Request) *Error {
 	if r.URL == nil {
 		r.URL, _ = url.ParseRequestURI(r.Target)
 	}
-	if r.URL == nil || strings.IndexByte(r.Target, '#') >= 0 {
+	if r.URL == nil || r.URL.User != nil || strings.IndexByte(r.Target, '#') >= 0 {
 		return badRequest(fieldRequestLine, badTarget)
 	}
 	absolute := r.URL.Host != "" && (hasPrefixFold(r.Target, "http://") || hasPrefixFold(r.Target, "https://"))
