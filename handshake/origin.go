@@ -110,18 +110,14 @@ func (o origin) isOf(authority string) bool {
 
 // checkOrigin applies the policy's rule: RFC 6455 section 4.2.2, /origin/.
 func checkOrigin(r *Request, p *Policy) *Error {
-	if p.CheckOrigin != nil {
-		if !p.CheckOrigin(r) {
-			return forbiddenOrigin("is not allowed here")
-		}
-		return nil
-	}
 	value, n := r.single("Origin")
-	if n == 0 || slices.Contains(p.Origins, AnyOrigin) {
-		return nil // No browser: section 4.2.1, item 7.
-	}
-	if n > 1 {
+	switch {
+	case n > 1: // RFC 6454 section 7.3; a hook might look at one, its proxy at the other.
 		return forbiddenOrigin("must not be repeated")
+	case p.CheckOrigin != nil && !p.CheckOrigin(r):
+		return forbiddenOrigin("is not allowed here")
+	case p.CheckOrigin != nil, n == 0, slices.Contains(p.Origins, AnyOrigin):
+		return nil // n == 0: no browser, section 4.2.1, item 7.
 	}
 	o, ok := parseOrigin(value)
 	switch {

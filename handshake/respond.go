@@ -17,7 +17,8 @@ type Policy struct {
 	// without an Origin is accepted, as it comes from no browser, and the
 	// origin "null" matches nothing but AnyOrigin.
 	Origins []string
-	// CheckOrigin replaces that rule if it is set.
+	// CheckOrigin replaces that rule if it is set. It is not asked about a
+	// request with two Origin lines, which is always refused.
 	CheckOrigin func(r *Request) bool
 
 	// Authorize, if it is set, is asked once the origin has been accepted. An

@@ -93,6 +93,11 @@ func TestHooks(t *testing.T) {
 	if e := (*Error)(nil); !errors.As(err, &e) || e.Status != 403 {
 		t.Errorf("error %v, want 403", err)
 	}
+	twice := accepted(t, strings.Replace(browserRequest, "\r\n\r\n", "\r\nOrigin: https://a.example\r\n\r\n", 1))
+	_, err = Respond(twice, &Policy{CheckOrigin: func(*Request) bool { t.Error("asked about two origins"); return true }})
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Status != 403 {
+		t.Errorf("error %v, want 403", err)
+	}
 	_, err = Respond(r, &Policy{Origins: []string{"https://a.example"}, Authorize: func(*Request) error { t.Error("asked ahead of the origin"); return nil }})
 	if e := (*Error)(nil); !errors.As(err, &e) || e.Status != 403 {
 		t.Errorf("error %v, want 403", err)
