@@ -119,7 +119,9 @@ func (e *Error) AppendResponse(dst []byte) []byte {
 	// "An origin server with a clock MUST generate a Date header field in all
 	// 2xx (Successful), 3xx (Redirection), and 4xx (Client Error) responses":
 	// RFC 9110 section 6.6.1.
-	dst = appendField(dst, "Date", time.Now().UTC().Format(http.TimeFormat))
+	if h["Date"] == nil {
+		dst = appendField(dst, "Date", time.Now().UTC().Format(http.TimeFormat))
+	}
 	dst = appendFields(dst, h)
 	dst = append(dst, "\r\n"...)
 	if e.headOnly {

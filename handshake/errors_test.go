@@ -73,6 +73,21 @@ func TestErrorExtra(t *testing.T) {
 	})
 }
 
+// TestErrorDate shows that a reply has one Date, a hook's own where it has set
+// one.
+func TestErrorDate(t *testing.T) {
+	for _, own := range []string{"", "Sun, 06 Nov 1994 08:49:37 GMT"} {
+		e := &Error{Status: 503, Reason: "is busy", Extra: http.Header{}}
+		if own != "" {
+			e.Extra.Set("date", own)
+		}
+		reply := string(e.AppendResponse(nil))
+		if strings.Count(reply, "\r\nDate: ") != 1 || !strings.Contains(reply, "\r\nDate: "+own) {
+			t.Errorf("reply %q", reply)
+		}
+	}
+}
+
 // TestErrorHead shows that the answer to HEAD announces a body and has none: RFC
 // 9110 section 9.3.2.
 func TestErrorHead(t *testing.T) {
