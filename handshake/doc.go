@@ -29,8 +29,9 @@
 // A handshake is refused wherever the standard lets it be. The few places
 // where more is accepted than the grammar allows are chosen for interop:
 // spaces around "=" in an extension parameter, a line that ends in a bare LF,
-// non-zero pad bits in a key (erratum 3150) and a status line without the
-// space before an empty reason.
+// non-zero pad bits in a key (erratum 3150), a status line without the space
+// before an empty reason, and characters in a target that should have been
+// percent-encoded, of which browsers leave some in a query as they are.
 //
 // Extension names, their parameters and subprotocols are compared with case,
 // header names and the tokens of Upgrade and Connection without, by ASCII.
