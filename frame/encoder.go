@@ -31,8 +31,8 @@ func (e *Encoder) InMessage() bool {
 // section 5.3 wants fresh and unpredictable for each frame, is used by a Client alone.
 //
 // On an error, dst is returned unchanged and the Encoder remains as it was, so that the connection is still sound:
-// ErrCloseSent, ErrReservedBits, ErrReservedOpcode, ErrControlFragmented, ErrControlTooLong, ErrExpectedContinuation,
-// ErrUnexpectedContinuation, or ErrLengthOverflow for a negative length.
+// ErrCloseSent, ErrReservedBits, ErrReservedOpcode, ErrControlFragmented, ErrControlTooLong, ErrShortClose,
+// ErrExpectedContinuation, ErrUnexpectedContinuation, or ErrLengthOverflow for a negative length.
 func (e *Encoder) AppendHeader(dst []byte, h Header) ([]byte, error) {
 	if err := e.check(h); err != nil {
 		return dst, err
@@ -130,8 +130,11 @@ func (e *Encoder) check(h Header) error {
 	if err := checkFirst(first, e.open, rsv); err != nil {
 		return err
 	}
-	if h.Opcode.IsControl() && h.Length > MaxControlPayload {
+	switch {
+	case h.Opcode.IsControl() && h.Length > MaxControlPayload:
 		return ErrControlTooLong
+	case h.Opcode == Close && h.Length == 1:
+		return ErrShortClose
 	}
 	return nil
 }

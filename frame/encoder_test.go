@@ -157,6 +157,9 @@ func TestEncoderHeader(t *testing.T) {
 	if _, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Ping, Fin: true, Length: 126}); err != frame.ErrControlTooLong {
 		t.Errorf("header of a long ping: %v", err)
 	}
+	if got, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Close, Fin: true, Length: 1}); err != frame.ErrShortClose {
+		t.Errorf("header of a Close frame of one byte: % x, %v", got, err)
+	}
 	got, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Binary, Fin: true, Length: 1 << 40})
 	if want := unhex("82 7f 00 00 01 00 00 00 00 00"); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("header of a terabyte: % x, %v, want % x", got, err, want)
