@@ -38,7 +38,8 @@ type Event struct {
 }
 
 // Decoder turns the bytes that a peer sends into events and enforces the rules of RFC 6455 sections 5, 7.4 and 8.1 on
-// the way, each at the first byte that breaks it. The zero value is a server's decoder without limits and without
+// the way, each at the first byte that breaks it; but a length is judged when it is complete, a limit when the header is,
+// and the payload of a Close frame when the frame is. The zero value is a server's decoder without limits and without
 // compression. It is not safe for concurrent use. It is small, for it stands in every idle connection.
 //
 //	            header                      payload complete
@@ -179,7 +180,8 @@ func (d *Decoder) Remaining() int64 {
 func (d *Decoder) Announced() int64 { return d.total }
 
 // Header returns the header of the frame that the last Start or Control event told of (RFC 6455 section 5.2), for
-// observers. It is without the masking key, which the Decoder has used up.
+// observers; while a control frame arrives in pieces, that of this frame. It is without the masking key, which the
+// Decoder has used up.
 func (d *Decoder) Header() Header {
 	h := Header{Length: d.length, Opcode: d.frame, Masked: d.Role == Server}
 	h.Fin = d.frame.IsControl() || d.flags&finFrame != 0
