@@ -369,6 +369,5 @@ func (d *Decoder) stepControl(p []byte, n int) (Event, int, error) {
 func (d *Decoder) die(e *Error) error {
 	d.err = e
 	d.stage = dead
-	d.partial = nil
 	return e
 }
