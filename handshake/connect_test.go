@@ -34,6 +34,14 @@ func connectRequest(edits ...string) *http.Request {
 	return hr
 }
 
+// TestConnectContinue shows that an expectation over HTTP/2 asks for no bytes
+// of HTTP/1.
+func TestConnectContinue(t *testing.T) {
+	if NewRequest(connectRequest("Expect: 100-continue")).ExpectsContinue() {
+		t.Error("100 Continue is due over HTTP/2")
+	}
+}
+
 var connectTests = []struct {
 	id, note string
 	edits    []string

@@ -87,3 +87,16 @@ func TestAppendExtension(t *testing.T) {
 		t.Errorf("AppendExtension = %q", got)
 	}
 }
+
+// TestParseExtensionsStops shows that a list beyond the bounds costs no more than
+// one within them.
+func TestParseExtensionsStops(t *testing.T) {
+	t.Run("EX-9.1-10/server", func(t *testing.T) {
+		for _, list := range []string{"a" + strings.Repeat(";b", 30000), strings.Repeat("a,", 30000), strings.Repeat("a;b,", 15000)} {
+			var p extensionParser
+			if p.parse(list) == "" || cap(p.params) > 4*MaxParams || cap(p.extensions) > MaxExtensions {
+				t.Errorf("%.10s...: room for %d extensions and %d parameters", list, cap(p.extensions), cap(p.params))
+			}
+		}
+	})
+}
