@@ -29,6 +29,8 @@ func TestDecoderDynamic(t *testing.T) {
 		{"a short code that is none", 257, 1, map[uint8]uint{18: 1}, nil, "1", ErrCorrupt},
 		{"copies of nothing", 257, 1, map[uint8]uint{16: 1, 0: 1}, []lengthRun{{16, 0}}, "", ErrCorrupt},
 		{"too many zeros", 257, 1, usual, []lengthRun{zeros(138), zeros(121)}, "", ErrCorrupt},
+		{"zeros to the end", 257, 3, map[uint8]uint{18: 1, 17: 2, 1: 2}, []lengthRun{zeros(138), zeros(118), one, {17, 0}}, "0", nil},
+		{"zeros beyond the end", 257, 2, map[uint8]uint{18: 1, 17: 2, 1: 2}, []lengthRun{zeros(138), zeros(118), one, {17, 0}}, "0", ErrCorrupt},
 		{"zeros across the alphabets", 257, 13, usual, []lengthRun{one, zeros(138), zeros(117), one, zeros(13)}, "1", nil},
 		{"copies across the alphabets", 257, 4, map[uint8]uint{18: 1, 1: 2, 16: 2}, []lengthRun{zeros(138), zeros(118), one, {16, 1}}, "", ErrCorrupt},
 		{"no end", 257, 1, usual, []lengthRun{zeros(138), zeros(120)}, "", ErrCorrupt},
@@ -45,12 +47,12 @@ func TestDecoderDynamic(t *testing.T) {
 				for _, bit := range test.rest {
 					w.put(uint64(bit-'0'), 1)
 				}
-				if test.err != nil {
-					w.put(0, 32) // not for want of bits
-				} else {
-					w.put(typeStored<<1, 3)
-				}
+				w.put(typeStored<<1, 3)
 				w.align()
+				if test.err != nil {
+					w.put(0xffff0000, 32) // not for want of bits, and the block may end
+					w.align()
+				}
 				for _, n := range []int{1, len(w.out)} {
 					var d Decoder
 					if _, err := appendPieces(&d, w.out, n); err != test.err {

@@ -156,6 +156,60 @@ func matchMessage(text []byte, distance int) []byte {
 	return w.out
 }
 
+// TestDecoderFirstByte: a distance reaches the first byte there ever was, in
+// this call or before it, and not the one before that.
+func TestDecoderFirstByte(t *testing.T) {
+	eachRole(t, "PD-7.2-16", func(t *testing.T) {
+		for _, before := range []int{0, 1, 2, 5, 255, 256, 257, 1000} {
+			for _, now := range []int{0, 1, 7, 300} {
+				for _, part := range []Part{More, Last} {
+					checkFirstByte(t, noise(8, before), noise(9, now), part)
+				}
+			}
+		}
+	})
+}
+
+// checkFirstByte gives a decoder one text, which ends a message or does not,
+// and then another with a match that goes back to the first byte of both, or
+// one byte further.
+func checkFirstByte(t *testing.T, before, now []byte, part Part) {
+	t.Helper()
+	all := append(bytes.Clone(before), now...)
+	for distance := max(1, len(all)); distance <= len(all)+1; distance++ {
+		for _, more := range []int{0, 20} { // 20 bytes let the fast loop see the match
+			d := Decoder{Takeover: part == Last}
+			if _, err := d.Append(nil, storedMessage(before, part), part); err != nil {
+				t.Fatal(err)
+			}
+			wire := append(matchMessage(now, distance), tail[:]...)
+			wire = append(wire, storedMessage(make([]byte, more), Last)...)
+			got, err := d.Append(nil, wire, Last)
+			if distance > len(all) {
+				if err != ErrCorrupt {
+					t.Errorf("%d and %d bytes, distance %d: %v, want ErrCorrupt", len(before), len(now), distance, err)
+				}
+				continue
+			}
+			want := append(bytes.Clone(now), all[0], all[1%len(all)], all[2%len(all)])
+			if want = append(want, make([]byte, more)...); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d and %d bytes, distance %d: %x, %v, want %x", len(before), len(now), distance, got, err, want)
+			}
+		}
+	}
+}
+
+// storedMessage returns a message of text, or a part of one, stored.
+func storedMessage(text []byte, part Part) []byte {
+	var w bitWriter
+	writeStored(&w, text)
+	if part == Last {
+		w.put(typeStored<<1, 3)
+		w.align()
+	}
+	return w.out
+}
+
 // TestDecoderDefaultWindow: where nothing was negotiated the window is 32 KiB.
 func TestDecoderDefaultWindow(t *testing.T) {
 	eachRole(t, "PD-7.1.2-20", func(t *testing.T) {
@@ -203,6 +257,51 @@ func TestDecoderLimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDecoderRoom: the limit is the same whatever room the caller has, also one
+// byte less than the limit.
+func TestDecoderRoom(t *testing.T) {
+	eachRole(t, "PD-8-18", func(t *testing.T) {
+		text := jsonText(11, 60)
+		wire := (&Encoder{}).Append(nil, text, Last)
+		for room := 1; room < len(text)+20; room++ {
+			for limit, want := range map[int]error{len(text): nil, len(text) - 1: ErrTooBig} {
+				a, r := Decoder{Limit: int64(limit)}, Decoder{Limit: int64(limit)}
+				got, err := a.Append(make([]byte, 0, room), wire, Last)
+				if err != want || err == nil && !bytes.Equal(got, text) {
+					t.Errorf("Append, limit %d, room %d: %q, %v", limit, room, got, err)
+				}
+				got, err = readPieces(&r, wire, len(wire), room)
+				if err != want || err == nil && !bytes.Equal(got, text) {
+					t.Errorf("Read, limit %d, room %d: %q, %v", limit, room, got, err)
+				}
+			}
+		}
+	})
+}
+
+// TestDecoderLimitLowered: a limit below what a message has inflated to already
+// ends it with its next byte. What has failed holds no window.
+func TestDecoderLimitLowered(t *testing.T) {
+	text := jsonText(12, 3000)
+	wire := (&Encoder{}).Append(nil, text, Last)
+	for _, read := range []bool{false, true} {
+		d := Decoder{Limit: 3000, Takeover: true}
+		got, err := d.Append(nil, wire[:len(wire)/2], More)
+		if err != nil || len(got) < 100 || d.history.buf == nil {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		d.Limit = 50
+		if read {
+			_, _, err = d.Read(make([]byte, 10), wire[len(wire)/2:], Last)
+		} else {
+			_, err = d.Append(got, wire[len(wire)/2:], Last)
+		}
+		if err != ErrTooBig || d.history.buf != nil {
+			t.Errorf("%v, window of %d bytes", err, len(d.history.buf))
+		}
+	}
 }
 
 // TestDecoderBomb: ten kilobytes that inflate to ten megabytes take no more

@@ -226,6 +226,21 @@ func testFlushed(t *testing.T, p *peer, wire, text []byte) {
 	}
 }
 
+// TestEncoderFlushBits: a flush without text held back still has the last bits
+// of what came before.
+func TestEncoderFlushBits(t *testing.T) {
+	for n := range 16 { // where the code for the end of the block is short, the bits are some of the text's
+		var e Encoder
+		text := append(noise(13, n), make([]byte, blockMax-n)...)
+		wire := e.Flush(e.Append(nil, text, More))
+		var d Decoder
+		got, err := d.Append(nil, wire, More)
+		if err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%d: %d of %d bytes, %v", n, len(got), len(text), err)
+		}
+	}
+}
+
 // TestEncoderFlush: a flush with nothing new appends nothing.
 func TestEncoderFlush(t *testing.T) {
 	var e Encoder
