@@ -128,3 +128,35 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRuns inflates the longest runs there are, which a peer sends in
+// pieces too short for the fast loop, or whole.
+func BenchmarkRuns(b *testing.B) {
+	text := make([]byte, 1<<20)
+	wire := (&Encoder{}).Append(nil, text, Last)
+	for _, size := range []int{1, 15, len(wire)} {
+		name := fmt.Sprintf("pieces of %d", size)
+		if size == len(wire) {
+			name = "whole"
+		}
+		b.Run(name, func(b *testing.B) {
+			d := Decoder{Takeover: true}
+			dst := make([]byte, 0, 2*len(text))
+			benchmark(b, [][]byte{text}, func(int) int {
+				got := dst
+				var err error
+				for rest := wire; len(rest) > 0 && err == nil; rest = rest[min(size, len(rest)):] {
+					part := More
+					if len(rest) <= size {
+						part = Last
+					}
+					got, err = d.Append(got, rest[:min(size, len(rest))], part)
+				}
+				if err != nil || len(got) != len(text) {
+					b.Fatal(len(got), err)
+				}
+				return len(wire)
+			})
+		})
+	}
+}

@@ -356,12 +356,12 @@ func (d *Decoder) match(s *stream) status {
 		if s.at == len(s.out) {
 			return wantRoom
 		}
-		p := s.out[s.at:min(len(s.out), s.at+int(d.length))]
-		var n int
+		end := min(len(s.out), s.at+int(d.length))
+		n := end - s.at
 		if back := int(d.distance) - (s.at - s.base); back <= 0 {
-			n = copy(p, s.out[s.at-int(d.distance):s.at])
+			repeatShort(s.out, s.at, end, int(d.distance))
 		} else if back <= len(d.history.buf) {
-			n = d.history.copyBack(p, back)
+			n = d.history.copyBack(s.out[s.at:end], back)
 		} else {
 			return invalid
 		}
@@ -486,7 +486,13 @@ func repeat(out []byte, at, end, distance int) {
 		}
 		return
 	}
-	for at < end { // what was copied can be copied again
+	repeatShort(out, at, end, distance)
+}
+
+// repeatShort does the same without a byte behind them, and for a distance
+// shorter than the match in few steps: what was copied can be copied again.
+func repeatShort(out []byte, at, end, distance int) {
+	for from := at - distance; at < end; {
 		at += copy(out[at:end], out[from:at])
 	}
 }
