@@ -68,8 +68,9 @@ const firstRoom = 1 << 18
 // sender that follows RFC 7692 makes one).
 //
 // wire is only read, and not kept. The spare capacity of dst is used as
-// scratch space, so the two must not overlap. On an error, ErrCorrupt or ErrTooBig, the result is dst
-// unchanged, and every later call returns the same error.
+// scratch space, so the two must not overlap. On an error, ErrCorrupt or
+// ErrTooBig, the result is dst unchanged, and every later call returns the same
+// error.
 func (d *Decoder) Append(dst, wire []byte, part Part) ([]byte, error) {
 	base := len(dst)
 	if base == cap(dst) {

@@ -20,7 +20,8 @@
 // tables, Huffman tables and buffers, is borrowed from pools: 280 KiB for the
 // length of a call that compresses (64 KiB more at the levels above 1), 32 KiB
 // and a window while a message is compressed in parts, 12 KiB while a message
-// with dynamic blocks is inflated.
+// with dynamic blocks is inflated, and 12 KiB and a window while a message in
+// parts is inflated without takeover.
 //
 // # How it works
 //

@@ -19,8 +19,8 @@ type Encoder struct {
 
 	// Level is how hard the encoder looks for repetitions: 1, and 0, is the
 	// fastest, 9 the most thorough. Level 1 takes time in proportion to the
-	// text, whatever it is; with the highest ones, text that was made for the
-	// purpose takes a hundred times as long.
+	// text, whatever it is. The others don't: random text of two letters takes
+	// level 1 a hundredth of a second for each MiB, level 6 a tenth, level 9 one.
 	Level uint8
 
 	// Takeover says that messages may refer to the text of earlier ones (RFC
