@@ -26,6 +26,7 @@ type Upgrader struct {
 
 	// Origins lists the origins ("https://example.com") whose pages may
 	// connect, instead of the Host header's own; handshake.AnyOrigin: all.
+	// Behind a proxy that changes the Host header it must list the page's.
 	Origins []string
 
 	// CheckOrigin replaces the rule for origins.
@@ -121,8 +122,8 @@ func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *hand
 	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is there a middleware's ResponseWriter without Unwrap?): %w", err)
-		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection; connect with HTTP/1.1"})
+		err = fmt.Errorf("websocket: the connection can't be taken over from net/http (is there a middleware's ResponseWriter without Unwrap, or an http.TimeoutHandler?): %w", err)
+		refuse(w, r, &handshake.Error{Status: http.StatusNotImplemented, Reason: "this server can't take over the connection: connect with HTTP/1.1, and take what wraps its ResponseWriter without Unwrap, as http.TimeoutHandler does, out of the way"})
 		return nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what the client sent along with its request

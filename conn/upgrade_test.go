@@ -236,8 +236,9 @@ func TestUpgradeNotHijackable(t *testing.T) {
 	if c != nil || !errors.Is(err, http.ErrNotSupported) || !strings.Contains(err.Error(), "Unwrap") {
 		t.Fatal(c, err)
 	}
-	if rec.Code != 501 || !strings.Contains(rec.Body.String(), "HTTP/1.1") {
-		t.Error(rec.Code, rec.Body)
+	body := rec.Body.String()
+	if rec.Code != 501 || !strings.Contains(body, "HTTP/1.1") || !strings.Contains(body, "without Unwrap") {
+		t.Error(rec.Code, body)
 	}
 }
 
