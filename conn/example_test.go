@@ -57,10 +57,14 @@ func ExampleUpgrade() {
 }
 
 // A server of callbacks, which are a browser's four events. net/http's
-// goroutine ends with the handshake.
+// goroutine ends with the handshake. A client that does not read its answers is
+// given up once they fill the queue, since Append would have to refuse the next.
 func ExampleUpgrader_Handler() {
 	closed := make(chan bool)
-	u := &ws.Upgrader{Origins: []string{"https://example.com"}}
+	u := &ws.Upgrader{
+		Config:  ws.Config{QueuePolicy: ws.QueueClose},
+		Origins: []string{"https://example.com"},
+	}
 	srv := httptest.NewServer(u.Handler(&ws.Events{
 		Open: func(c *ws.Conn, r *handshake.Request) {
 			fmt.Println("open", r.URL.Path)
