@@ -443,34 +443,6 @@ func TestServeWithoutEvents(t *testing.T) {
 	})
 }
 
-// TestPanicInCallback fails the connection with 1011 and not the program.
-func TestPanicInCallback(t *testing.T) {
-	overBoth(t, Config{}, func(t *testing.T, s, c *Conn) {
-		var traced any
-		s.cfg.Trace = &Trace{Panic: func(_ *Conn, v any, stack []byte) {
-			if len(stack) > 0 {
-				traced = v
-			}
-		}}
-		served := make(chan error, 1)
-		failed := false
-		go func() {
-			served <- s.Serve(bg, &Events{
-				Message: func(*Conn, MessageType, []byte) { panic("a fault") },
-				Error:   func(*Conn, error) { failed = true },
-				Close:   func(*Conn, *CloseError) { panic("another") },
-			})
-		}()
-		_ = c.Write(bg, Text, nil)
-		_, _, err := c.Read(within(t))
-		wantEnd(t, err, CloseError{Code: CloseInternalError, Remote: true})
-		wantEnd(t, <-served, CloseError{Code: CloseAbnormal, Err: errPanicked})
-		if traced == nil || !failed {
-			t.Fatal(traced, failed)
-		}
-	})
-}
-
 // TestPlainStream: a stream without deadlines has contexts and a closing
 // handshake too.
 func TestPlainStream(t *testing.T) {

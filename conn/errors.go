@@ -61,6 +61,7 @@ var (
 
 	errClosedNow = errors.New("closed by CloseNow, without a closing handshake")
 	errPanicked  = errors.New("a callback panicked")
+	errExited    = errors.New("a callback ended its goroutine with runtime.Goexit")
 	errAbandoned = errors.New("a message was abandoned after a part of it had been sent")
 )
 

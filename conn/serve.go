@@ -43,7 +43,8 @@ type Events struct {
 // unharmed and may be served or read again.
 //
 // A panic in a callback is recovered: Config.Trace.Panic gets it, and the
-// connection is failed with 1011.
+// connection is failed with 1011. A callback that calls runtime.Goexit, as
+// FailNow of package testing does, fails it likewise; Serve then does not return.
 func (c *Conn) Serve(ctx context.Context, ev *Events) error { return c.serve(ctx, ev, nil) }
 
 // serve is Serve with the request that Open gets.
@@ -236,16 +237,33 @@ func (s *server) call(f func()) {
 }
 
 // recovered is deferred around a callback: a panic ends the connection, not
-// the program.
+// the program. So does runtime.Goexit, which a test's FailNow calls: it takes
+// this goroutine away, and another one ends what is left.
 func (s *server) recovered() {
+	c := s.c
 	v := recover()
+	if v == nil && !c.rd.calling.Load() {
+		return // the callback has returned
+	}
+	c.rd.calling.Store(false)
 	if v == nil {
+		if c.rd.taken.Load() != uint32(readClosing) { // else finish was telling the end
+			go s.endOrphan()
+		}
 		return
 	}
-	c := s.c
-	c.rd.calling.Store(false)
 	if t := c.cfg.Trace; t != nil && t.Panic != nil {
 		t.Panic(c, v, debug.Stack())
 	}
 	c.failWith(CloseInternalError, fmt.Errorf("websocket: %w: %v", errPanicked, v))
+}
+
+// endOrphan ends a connection whose goroutine has exited in a callback.
+func (s *server) endOrphan() {
+	s.c.failWith(CloseInternalError, fmt.Errorf("websocket: %w", errExited))
+	err := s.c.readError()
+	if s.inside {
+		err = s.leave(context.Background(), nil)
+	}
+	_ = s.finish(err) // Close tells the end
 }
