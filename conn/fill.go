@@ -197,9 +197,18 @@ func (c *Conn) readFailed(err error) error {
 	case errors.Is(err, net.ErrClosed):
 		c.lost(net.ErrClosed)
 	default:
-		c.lost(err)
+		c.lost(c.addressed(err))
 	}
 	return c.readError()
+}
+
+// addressed adds to an error of opError what package net's tell.
+func (c *Conn) addressed(err error) error {
+	if e, ok := err.(*net.OpError); ok && e.Net == "" {
+		e.Source, e.Addr = c.LocalAddr(), c.RemoteAddr()
+		e.Net = e.Source.Network()
+	}
+	return err
 }
 
 // flushRead lets what was queued leave before a reader waits. It never blocks:

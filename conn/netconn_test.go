@@ -231,6 +231,39 @@ func TestNewOverUnixSocket(t *testing.T) {
 	wantEcho(t, c)
 }
 
+// TestSocketErrors: an error of the socket says between whom, as package net's.
+func TestSocketErrors(t *testing.T) {
+	pairs := map[string]func() (near, far net.Conn){
+		"tcp":  func() (near, far net.Conn) { return tcpNets(t) },
+		"unix": func() (near, far net.Conn) { return unixPair(t, "unix") },
+	}
+	fails := map[string]func(*Conn) error{
+		"read":  func(c *Conn) error { _, _, err := c.Read(within(t)); return err },
+		"serve": func(c *Conn) error { return c.Serve(within(t), nil) },
+		"write": func(c *Conn) error {
+			for {
+				if err := c.Write(within(t), Text, nil); err != nil {
+					return err
+				}
+			}
+		},
+	}
+	for network, pair := range pairs {
+		for name, fail := range fails {
+			t.Run(network+" "+name, func(t *testing.T) {
+				near, far := pair()
+				c := New(near, frame.Client, Negotiated{}, Config{})
+				check(c.Write(within(t), Text, []byte("never read: the peer's end is a reset")))
+				check(far.Close())
+				var e *net.OpError
+				if err := fail(c); !errors.As(err, &e) || e.Net != network || e.Source != near.LocalAddr() || e.Addr != near.RemoteAddr() {
+					t.Fatalf("%v (%#v)", err, e)
+				}
+			})
+		}
+	}
+}
+
 // TestNotRaw: what is no plain stream socket keeps its own Read and Write.
 func TestNotRaw(t *testing.T) {
 	a, b := tcpNets(t)

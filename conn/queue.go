@@ -425,7 +425,7 @@ func (c *Conn) writeFailed(cause error) error {
 	c.mu.Lock()
 	w := &c.wr
 	if w.err == nil {
-		w.err = &CloseError{Code: CloseAbnormal, Err: cause}
+		w.err = &CloseError{Code: CloseAbnormal, Err: c.addressed(cause)}
 	}
 	err := c.writeError()
 	w.batch, w.out = nil, nil // not pooled: it may be half written

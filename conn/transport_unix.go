@@ -195,7 +195,8 @@ func writeFD(fd uintptr, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// opError is the error of a system call as package net's.
+// opError is the error of a system call as package net's, without the
+// addresses: see Conn.addressed.
 func opError(op string, err error) error {
-	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)}
+	return &net.OpError{Op: op, Err: os.NewSyscallError(op, err)}
 }
