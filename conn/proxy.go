@@ -35,9 +35,9 @@ func (d *Dialer) connect(ctx context.Context, proxy *url.URL, addr string) (net.
 	case "https":
 		port = "443"
 	case "socks5", "socks5h":
-		return nil, fmt.Errorf("the proxy %s speaks SOCKS5, which the standard library does not: set Dialer.NetDial to the DialContext of a SOCKS5 dialer (golang.org/x/net/proxy has one) and Dialer.Proxy to NoProxy", proxy.Redacted())
+		return nil, fmt.Errorf("the proxy %s speaks SOCKS5, which the standard library does not: set Dialer.NetDial to the DialContext of a SOCKS5 dialer (golang.org/x/net/proxy has one) and Dialer.Proxy to NoProxy", proxyName(proxy))
 	default:
-		return nil, fmt.Errorf("the proxy %s is neither http nor https; its URL must begin with http:// or https://", proxy.Redacted())
+		return nil, fmt.Errorf("the proxy %s is neither http nor https; its URL must begin with http:// or https://", proxyName(proxy))
 	}
 	if proxy.Port() != "" {
 		port = proxy.Port()
@@ -54,9 +54,15 @@ func (d *Dialer) connect(ctx context.Context, proxy *url.URL, addr string) (net.
 	tunnel, err := openTunnel(ctx, nc, proxy, addr)
 	if err != nil {
 		_ = nc.Close()
-		return nil, fmt.Errorf("proxy %s: %w", proxy.Redacted(), err)
+		return nil, fmt.Errorf("proxy %s: %w", proxyName(proxy), err)
 	}
 	return tunnel, nil
+}
+
+// proxyName is what errors call a proxy: without its password, which in a URL
+// that is not well formed may be anywhere.
+func proxyName(proxy *url.URL) string {
+	return (&url.URL{Scheme: proxy.Scheme, User: proxy.User, Host: proxy.Host}).Redacted()
 }
 
 // openTunnel has the proxy behind nc connect to addr.

@@ -307,7 +307,9 @@ var environments = map[string]struct {
 		"wss://example.com": "dials example.com:443",
 	}},
 	"socks5":  {[]string{"HTTP_PROXY=socks5://p1:1080"}, map[string]string{"ws://example.com": "SOCKS5"}},
-	"invalid": {[]string{"HTTPS_PROXY=http://[::1"}, map[string]string{"wss://example.com": "proxy"}},
+	"invalid": {[]string{"HTTPS_PROXY=http://user:secret@[::1"}, map[string]string{"wss://example.com": "dials http:80"}},
+	"opaque":  {[]string{"HTTPS_PROXY=user:secret@p1:port"}, map[string]string{"wss://example.com": "neither http nor https"}},
+	"cgi":     {[]string{"HTTP_PROXY=p1:3128", "REQUEST_METHOD=GET"}, map[string]string{"ws://example.com": "refusing"}},
 }
 
 const environmentCase = "TEST_PROXY_ENVIRONMENT"
@@ -338,7 +340,7 @@ func TestProxyEnvironment(t *testing.T) {
 func dialByEnvironment(t *testing.T, name string) {
 	for target, want := range environments[name].want {
 		d := &Dialer{NetDial: breaking(t, "dial")}
-		if _, _, err := d.Dial(bg, target); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := d.Dial(bg, target); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", target, err, want)
 		}
 		d.Proxy = NoProxy
