@@ -50,6 +50,7 @@ type Server struct {
 	mu   sync.Mutex         // for Progress, and for what follows
 	stop context.CancelFunc // ends Serve, while it runs
 	keys map[string]bool    // the values of Sec-WebSocket-Key so far
+	runs map[*visit]bool    // the cases that are running
 }
 
 // Serve serves until ctx ends or a client asks for the end, and then closes the
@@ -86,11 +87,12 @@ type visit struct {
 	agent  string
 	c      *Case // the one that the query names
 	number int
-	last   bool // the server ends with this connection
+	last   bool          // the server ends with this connection
+	over   chan struct{} // closed when what it has shown is in the report
 }
 
 func (s *Server) visit() *visit {
-	v := &visit{s: s, t: newTester(&Case{}, nil, true)}
+	v := &visit{s: s, t: newTester(&Case{}, nil, true), over: make(chan struct{})}
 	v.t.adjust(s.RoundTrips, s.Patience)
 	return v
 }
@@ -109,6 +111,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, port string) {
 	v.t.rec.HTTPRequest = string(head)
 	v.t.rec.gotOctets(slices.Concat(head, rest))
 	response, refused := v.open(head, port)
+	defer v.leave()
 	if refused != nil {
 		fmt.Fprintf(nc, "HTTP/1.1 %d %s\r\nServer: %s\r\n%sConnection: close\r\nContent-Length: %d\r\n\r\n%s\n",
 			refused.status, http.StatusText(refused.status), product, refused.header, len(refused.reason)+1, refused.reason)
@@ -155,6 +158,29 @@ func (v *visit) end() {
 	if v.s.Progress != nil {
 		v.s.Progress(o)
 	}
+}
+
+// leave tells those who wait for the case that it is over.
+func (v *visit) leave() {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	delete(v.s.runs, v)
+	close(v.over)
+}
+
+// running returns the cases that a client has begun and whose outcome is not in the
+// report yet. A client is done with a case as soon as it sees its end: the server may
+// need a moment more.
+func (s *Server) running(agent string) []*visit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*visit
+	for v := range s.runs {
+		if v.agent == agent {
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // cases returns what can be run.
@@ -234,6 +260,12 @@ func (v *visit) prepare() error {
 			return errors.New("runCase needs case (or casetuple) and agent")
 		}
 		v.t.c = v.c
+		v.s.mu.Lock()
+		if v.s.runs == nil {
+			v.s.runs = make(map[*visit]bool)
+		}
+		v.s.runs[v] = true
+		v.s.mu.Unlock()
 	case "/getCaseCount":
 		v.answer(len(v.s.cases()))
 	case "/getCaseInfo":
@@ -313,19 +345,37 @@ func (v *visit) awaitStatus() {
 	})}}
 }
 
-// updateReports writes the report, and ends the server if that was asked for.
+// updateReports writes the report, and ends the server if that was asked for. It
+// waits for the client's cases, but not for one whose connection is left open.
 func (v *visit) updateReports() {
+	running := v.s.running(v.agent)
 	v.t.c = &Case{steps: []step{doing(func(t *tester) {
-		reason, code := "", -1
-		if v.s.Reports != "" {
-			if err := v.s.Report.Write(v.s.Reports); err != nil {
-				reason, code = err.Error(), 3000
+		go func() {
+			late, stop := context.WithTimeout(context.Background(), t.allow(overTimeout))
+			defer stop()
+			for _, other := range running {
+				select {
+				case <-other.over:
+				case <-late.Done():
+				case <-t.gone:
+				}
 			}
-		}
-		t.closeFrame(code, reason[:min(len(reason), frame.MaxReason)])
+			t.post(v.writeReport)
+		}()
 	})}}
 	end := strings.ToLower(v.query.Get("shutdownOnComplete"))
 	v.last = end == "true" || end == "yes"
+}
+
+// writeReport writes the report and says in a Close frame if it can't.
+func (v *visit) writeReport() {
+	reason, code := "", -1
+	if v.s.Reports != "" {
+		if err := v.s.Report.Write(v.s.Reports); err != nil {
+			reason, code = err.Error(), 3000
+		}
+	}
+	v.t.closeFrame(code, reason[:min(len(reason), frame.MaxReason)])
 }
 
 // orderedFrame is a frame that a client in command mode asks for.

@@ -151,6 +151,53 @@ func TestServerEndpoints(t *testing.T) {
 	}
 }
 
+// TestReportWaits: the report holds the cases that the client has begun before it
+// asked, whether or not the server has taken down their end, but a case that is
+// left open does not hold it up.
+func TestReportWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		open := &Case{ID: "0.0.1"} // the tester does nothing, and waits
+		s := &Server{Cases: append(Pick(Catalogue(), []string{"1.1.2", "2.2"}, nil), open), Reports: dir}
+		visit := func(target string) *client {
+			near, far := net.Pipe()
+			t.Cleanup(func() { near.Close() })
+			go s.connection(t.Context(), far, "80")
+			c := &client{near, bufio.NewReader(near)}
+			fmt.Fprintf(near, "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, newKey())
+			if r, err := http.ReadResponse(c.r, nil); err != nil || r.StatusCode != 101 {
+				t.Fatal(target, r, err)
+			}
+			return c
+		}
+		results := func() map[string]Result {
+			index, err := ReadIndex(filepath.Join(dir, "index.json"))
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			return index["x"]
+		}
+		visit("/runCase?case=3&agent=x") // and leaves it so
+		slow := visit("/runCase?case=1&agent=x")
+		visit("/runCase?case=2&agent=y")
+		start := time.Now()
+		update := visit("/updateReports?agent=x")
+		time.Sleep(time.Second / 2)
+		if got := results(); got != nil {
+			t.Errorf("the report was not waited with: %+v", got)
+		}
+		slow.echo()
+		update.echo()
+		if got := results(); len(got) != 1 || got["1.1.2"].Behavior != OK {
+			t.Errorf("the report holds %+v, want 1.1.2", got)
+		}
+		if waited := time.Since(start); waited > 2*overTimeout {
+			t.Errorf("an open case held up the report for %v", waited)
+		}
+	})
+}
+
 func TestServerRefuses(t *testing.T) {
 	addr := fuzzingServer(t, &Server{Cases: Pick(Catalogue(), []string{"1.1.1"}, nil)})
 	for _, target := range []string{

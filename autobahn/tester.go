@@ -23,6 +23,7 @@ const (
 	openTimeout  = 5 * time.Second // for the opening handshake
 	closeTimeout = time.Second     // for the answer to a Close frame
 	dropTimeout  = time.Second     // as a client: for the server to close TCP
+	overTimeout  = 5 * time.Second // as a server: for a client's cases, before the report is written
 )
 
 // tester is the tester's end of one connection: one case is run on it. It is an
