@@ -1,9 +1,9 @@
 package conn
 
 import (
-	"math"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -50,15 +50,16 @@ func drain(c *Conn) {
 }
 
 // heapPerIdle is the heap that a connection holds that has sent and received
-// messages and waits. It is the least of a few tries: the first ones also make
-// what belongs to the process, the codec's tables and the descriptors of
-// goroutines, which the runtime keeps for later ones.
-func heapPerIdle(agreed *handshake.Deflate, cfg *Config, messages [][]byte) int {
-	least := math.MaxInt
-	for range 3 {
-		least = min(least, heapPerIdleOf(100, agreed, cfg, messages))
+// messages and waits, in three tries, in ascending order. A try may find too much:
+// it also makes what belongs to the process, the codec's tables and the descriptors
+// of goroutines, which the runtime keeps for later ones. And it may find too little,
+// where what an earlier test has left goes in the meantime.
+func heapPerIdle(agreed *handshake.Deflate, cfg *Config, messages [][]byte) (tries [3]int) {
+	for i := range tries {
+		tries[i] = heapPerIdleOf(100, agreed, cfg, messages)
 	}
-	return least
+	slices.Sort(tries[:])
+	return tries
 }
 
 // heapPerIdleOf is one try of heapPerIdle, with n connections: the ends of
@@ -123,14 +124,15 @@ func TestHeapPerIdleCompressedConn(t *testing.T) {
 		messages = append(messages, someText(r, size))
 	}
 	heapPerIdle(nil, &takeover, messages) // makes the goroutines' descriptors, which are never freed
-	plain := heapPerIdle(nil, &takeover, messages)
+	plain := heapPerIdle(nil, &takeover, messages)[1]
 	t.Logf("plain: %d bytes", plain)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			heap := heapPerIdle(tt.agreed, &takeover, messages)
-			t.Logf("%d bytes more than plain: %d of them are not the windows'", heap-plain, heap-plain-tt.windows)
-			if more := heap - plain - tt.windows; more < -state-tt.windows/8 || more > state {
-				t.Errorf("an idle connection holds %d bytes besides %d of windows, want at most %d, and the windows full", more, tt.windows, state)
+			tries := heapPerIdle(tt.agreed, &takeover, messages)
+			least, most := tries[0]-plain-tt.windows, tries[2]-plain-tt.windows
+			t.Logf("%d to %d bytes more than plain and the windows", least, most)
+			if least > state || most < -state-tt.windows/8 {
+				t.Errorf("an idle connection holds %d to %d bytes besides %d of windows, want at most %d, and the windows full", least, most, tt.windows, state)
 			}
 		})
 	}

@@ -383,7 +383,7 @@ func TestBomb(t *testing.T) {
 		if _, p, err := c.Read(bg); err != nil || len(p) != 1<<20 {
 			t.Fatal(len(p), err)
 		}
-		go sendZipped(peer, frame.Client, frame.Binary, bomb, size)
+		sendZipped(peer, frame.Client, frame.Binary, bomb, size) // the pipe holds it
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, _, err := c.Read(bg)

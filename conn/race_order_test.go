@@ -117,6 +117,7 @@ func TestEndWhileWaiting(t *testing.T) {
 					}
 				}
 				_ = c.CloseNow()
+				synctest.Wait() // for the flusher, which counts
 				if n := c.wr.queue.size(); n != 0 {
 					t.Errorf("%s: %d bytes are still counted as queued", name, n)
 				}

@@ -294,7 +294,7 @@ func bomb(l *link, d driver) {
 	runtime.ReadMemStats(&after)
 	l.p.WantEOF()
 	l.wantEnd(ws.CloseError{Code: ws.CloseAbnormal, Err: frame.ErrMessageTooBig})
-	if n := after.TotalAlloc - before.TotalAlloc; n > 5<<20 {
+	if n := after.TotalAlloc - before.TotalAlloc; n > 6<<20 {
 		l.Errorf("%d bytes were allocated", n)
 	}
 }

@@ -63,6 +63,7 @@ func TestWritersAreOneFIFO(t *testing.T) {
 			next[w]++
 			buf = p
 		}
+		wg.Wait() // a message may arrive before the call that wrote it returns
 	})
 }
 
