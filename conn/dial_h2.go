@@ -3,10 +3,12 @@ package conn
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"time"
 
 	"github.com/rfc6455/ws/frame"
@@ -16,7 +18,9 @@ import (
 // CONNECT, and the stream of its response is the connection. Package conn/h2 has
 // a Dialer that brings such a round tripper along, from golang.org/x/net/http2;
 // use DialVia where you have one of your own. net/http's Transport cannot do it
-// as of Go 1.26: it refuses the header ":protocol".
+// as of Go 1.27: it refuses the header ":protocol". From Go 1.27 on the Transport
+// of golang.org/x/net/http2 is net/http's, unless the program is built with the tag
+// http2legacy. errors.Is finds errors.ErrUnsupported in an error that says so.
 //
 // rt must read the request's body while it returns the response's, and wait for
 // the server's SETTINGS_ENABLE_CONNECT_PROTOCOL. The request's context lives as
@@ -56,7 +60,7 @@ func (d *Dialer) dialStream(ctx context.Context, h *hop, rt http.RoundTripper) (
 	if err != nil {
 		stop()
 		cancel()
-		return nil, nil, err
+		return nil, nil, explainProtocol(err)
 	}
 	s.in = resp.Body
 	resp.Body = http.NoBody
@@ -77,6 +81,15 @@ func (d *Dialer) dialStream(ctx context.Context, h *hop, rt http.RoundTripper) (
 	}
 	n := Negotiated{Subprotocol: accepted.Subprotocol, Deflate: accepted.Deflate}
 	return newConn(s, frame.Client, n, &d.Config), resp, nil
+}
+
+// explainProtocol says what to do about a round tripper that refuses the header
+// ":protocol", for which net/http has no error of its own.
+func explainProtocol(err error) error {
+	if !strings.Contains(err.Error(), `invalid header field name ":protocol"`) {
+		return err
+	}
+	return fmt.Errorf("%w: this round tripper cannot send an extended CONNECT (golang.org/x/net/http2's can; from Go 1.27 on, if the program is built with -tags http2legacy): %w", err, errors.ErrUnsupported)
 }
 
 // keepBody makes the beginning of a refusal's body the response's, as far as it

@@ -404,6 +404,20 @@ func TestH2NotTaken(t *testing.T) {
 	}
 }
 
+// TestH2RoundTripper: a round tripper that can't send an extended CONNECT is named
+// as what is wrong.
+func TestH2RoundTripper(t *testing.T) {
+	srv, url := h2Server(t, http.NotFoundHandler())
+	_, _, err := (&Dialer{}).DialVia(bg, url, srv.Client().Transport)
+	if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "-tags http2legacy") {
+		t.Error(err)
+	}
+	_, _, err = (&Dialer{}).DialVia(bg, url, h2Transport(t, srv))
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
+	}
+}
+
 // TestH2HandlerReturns shows that a handler which returns too early ends the
 // connection and nothing else.
 func TestH2HandlerReturns(t *testing.T) {

@@ -17,6 +17,14 @@
 // It needs golang.org/x/net/http2, as net/http's client refuses the header
 // ":protocol". Who does not import it does not have that dependency.
 //
+// From Go 1.27 on, golang.org/x/net/http2 has net/http's client do the work, unless
+// the program is built with the tag http2legacy:
+//
+//	go build -tags http2legacy
+//
+// A program that is built without it dials over HTTP/1.1, or is told so where
+// Dialer.Fallback is Fail.
+//
 // # What golang.org/x/net/http2 does not offer
 //
 // As of v0.58.0 its Transport holds a buffer for each open stream in which it
@@ -55,7 +63,8 @@ const (
 	// HTTP1 dials it again, over HTTP/1.1. It is the default.
 	HTTP1 Fallback = iota
 
-	// Fail returns ErrNotSupported.
+	// Fail returns ErrNotSupported, or what the program itself lacks: see the
+	// package's doc on Go 1.27.
 	Fail
 )
 
@@ -115,7 +124,9 @@ func isWS(rawURL string) bool {
 func (d *Dialer) dialOver(ctx context.Context, rawURL string, t *http2.Transport) (*ws.Conn, *http.Response, error) {
 	c, resp, err := d.DialVia(ctx, rawURL, t)
 	switch {
-	case err == nil || !unsupported(err):
+	case err == nil || !unsupported(err) && !errors.Is(err, errors.ErrUnsupported):
+		return c, resp, err
+	case d.Fallback == Fail && errors.Is(err, errors.ErrUnsupported): // by the Transport
 		return c, resp, err
 	case d.Fallback == Fail:
 		return nil, resp, fmt.Errorf("%w (%w)", ErrNotSupported, err)
