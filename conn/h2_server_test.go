@@ -2,9 +2,7 @@ package conn
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -13,13 +11,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/handshake"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // TestH2Echo has Handler echo messages of all sizes over HTTP/2, compressed, and
@@ -227,111 +222,6 @@ func TestH2Server(t *testing.T) {
 		t.Errorf("server %v to %v, client %v to %v", server.LocalAddr(), server.RemoteAddr(), client.LocalAddr(), client.RemoteAddr())
 	}
 	bothWays(t, bg, server, client, "hello")
-}
-
-// oneListener accepts one connection.
-type oneListener struct {
-	conns chan net.Conn
-	addr  net.Addr
-}
-
-func (l *oneListener) Accept() (net.Conn, error) {
-	if nc, ok := <-l.conns; ok {
-		return nc, nil
-	}
-	return nil, net.ErrClosed
-}
-func (l *oneListener) Close() error   { return nil }
-func (l *oneListener) Addr() net.Addr { return l.addr }
-
-// h2Bubble serves h, without TLS, on one end of a pipe that holds capacity bytes,
-// for a test in a bubble, and returns the other end.
-func h2Bubble(srv *http.Server, capacity int, h http.Handler) net.Conn {
-	a, b := wstest.Pipe(capacity)
-	ln := &oneListener{make(chan net.Conn, 1), a.LocalAddr()}
-	ln.conns <- a
-	close(ln.conns)
-	srv.Handler, srv.Protocols = h, new(http.Protocols)
-	srv.Protocols.SetUnencryptedHTTP2(true)
-	go srv.Serve(ln)
-	return b
-}
-
-// TestH2ServerTimeouts: those of http.Server do not apply to a socket.
-func TestH2ServerTimeouts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		upgraded := make(chan *Conn, 1)
-		srv := &http.Server{ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
-		nc := h2Bubble(srv, 64<<10, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c, err := Upgrade(w, r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			upgraded <- c
-			<-c.Done()
-		}))
-		rt := &http2.Transport{AllowHTTP: true, DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) { return nc, nil }}
-		client := dialH2(t, &Dialer{}, "ws://server.example/", rt)
-		server := <-upgraded
-		ctx, cancel := context.WithTimeout(bg, time.Hour)
-		defer cancel()
-		if _, _, err := server.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-		bothWays(t, bg, server, client, "still here")
-		_ = client.CloseNow()
-		_ = server.CloseNow()
-		rt.CloseIdleConnections()
-		_ = srv.Close()
-	})
-}
-
-// TestH2Stuck has the client grant windows without end and read nothing of its
-// TCP connection, so that not even RST_STREAM gets through. The socket ends in
-// bounded time all the same; the handler stays until net/http lets go of the
-// write.
-func TestH2Stuck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		opened, returned := make(chan *Conn, 1), make(chan struct{})
-		var u Upgrader
-		h := u.Handler(&Events{Open: func(c *Conn, _ *handshake.Request) { opened <- c }})
-		srv := new(http.Server)
-		nc := h2Bubble(srv, 4<<10, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer close(returned)
-			h.ServeHTTP(w, r)
-		}))
-		fr := http2.NewFramer(nc, nil)
-		_, _ = io.WriteString(nc, http2.ClientPreface)
-		_ = fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
-		_ = fr.WriteWindowUpdate(0, 1<<30)
-		var block bytes.Buffer
-		enc := hpack.NewEncoder(&block)
-		for _, f := range []string{":method CONNECT", ":protocol websocket", ":scheme http", ":path /", ":authority x", "sec-websocket-version 13"} {
-			name, value, _ := strings.Cut(f, " ")
-			_ = enc.WriteField(hpack.HeaderField{Name: name, Value: value})
-		}
-		_ = fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true})
-		c := <-opened
-		go c.Write(bg, Binary, pattern(1<<20))
-		synctest.Wait()
-		start := time.Now()
-		if err := c.Close(CloseNormal, ""); !errors.Is(err, ErrCloseTimeout) {
-			t.Error(err)
-		}
-		if d := time.Since(start); d > defaultCloseTimeout+stuckWrite {
-			t.Errorf("Close took %v", d)
-		}
-		synctest.Wait()
-		select {
-		case <-returned:
-			t.Error("the handler returned with a write under way")
-		default:
-		}
-		_ = nc.Close()
-		<-returned
-		_ = srv.Close()
-	})
 }
 
 // TestH2Refused looks at refusals over HTTP/2: their status, and that they have
