@@ -160,6 +160,16 @@ func (v *visit) end() {
 	}
 }
 
+// enter takes down that the case is running.
+func (v *visit) enter() {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	if v.s.runs == nil {
+		v.s.runs = make(map[*visit]bool)
+	}
+	v.s.runs[v] = true
+}
+
 // leave tells those who wait for the case that it is over.
 func (v *visit) leave() {
 	v.s.mu.Lock()
@@ -260,12 +270,7 @@ func (v *visit) prepare() error {
 			return errors.New("runCase needs case (or casetuple) and agent")
 		}
 		v.t.c = v.c
-		v.s.mu.Lock()
-		if v.s.runs == nil {
-			v.s.runs = make(map[*visit]bool)
-		}
-		v.s.runs[v] = true
-		v.s.mu.Unlock()
+		v.enter()
 	case "/getCaseCount":
 		v.answer(len(v.s.cases()))
 	case "/getCaseInfo":

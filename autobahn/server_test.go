@@ -55,8 +55,14 @@ func visitServer(t *testing.T, addr, target string, status int, headers ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	return visitOver(t, nc, addr, target, status, headers...)
+}
+
+// visitOver is visitServer over a connection that is there.
+func visitOver(t *testing.T, nc net.Conn, host, target string, status int, headers ...string) *client {
+	t.Helper()
 	t.Cleanup(func() { nc.Close() })
-	request := "GET " + target + " HTTP/1.1\r\nHost: " + addr + "\r\n"
+	request := "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n"
 	if headers == nil {
 		headers = []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + newKey()}
 	}
@@ -161,15 +167,8 @@ func TestReportWaits(t *testing.T) {
 		s := &Server{Cases: append(Pick(Catalogue(), []string{"1.1.2", "2.2"}, nil), open), Reports: dir}
 		visit := func(target string) *client {
 			near, far := net.Pipe()
-			t.Cleanup(func() { near.Close() })
 			go s.connection(t.Context(), far, "80")
-			c := &client{near, bufio.NewReader(near)}
-			fmt.Fprintf(near, "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, newKey())
-			if r, err := http.ReadResponse(c.r, nil); err != nil || r.StatusCode != 101 {
-				t.Fatal(target, r, err)
-			}
-			return c
+			return visitOver(t, near, "x", target, 101)
 		}
 		results := func() map[string]Result {
 			index, err := ReadIndex(filepath.Join(dir, "index.json"))
@@ -183,7 +182,7 @@ func TestReportWaits(t *testing.T) {
 		visit("/runCase?case=2&agent=y")
 		start := time.Now()
 		update := visit("/updateReports?agent=x")
-		time.Sleep(time.Second / 2)
+		time.Sleep(time.Second / 2) // by the bubble's clock: the server has had its time, the case has some left
 		if got := results(); got != nil {
 			t.Errorf("the report was not waited with: %+v", got)
 		}

@@ -124,10 +124,10 @@ func isWS(rawURL string) bool {
 func (d *Dialer) dialOver(ctx context.Context, rawURL string, t *http2.Transport) (*ws.Conn, *http.Response, error) {
 	c, resp, err := d.DialVia(ctx, rawURL, t)
 	switch {
-	case err == nil || !unsupported(err) && !errors.Is(err, errors.ErrUnsupported):
+	case err == nil || !unsupported(err):
 		return c, resp, err
-	case d.Fallback == Fail && errors.Is(err, errors.ErrUnsupported): // by the Transport
-		return c, resp, err
+	case d.Fallback == Fail && errors.Is(err, errors.ErrUnsupported):
+		return nil, resp, err // it says itself what the program lacks
 	case d.Fallback == Fail:
 		return nil, resp, fmt.Errorf("%w (%w)", ErrNotSupported, err)
 	}
@@ -200,11 +200,11 @@ func (d *Dialer) dialTLS(ctx context.Context, _, addr string, cfg *tls.Config) (
 }
 
 // unsupported reports whether err says that the server does not take WebSockets
-// over HTTP/2.
+// over HTTP/2, or that the Transport can't ask it.
 func unsupported(err error) bool {
 	var stream http2.StreamError
 	switch {
-	case errors.Is(err, errNotHTTP2):
+	case errors.Is(err, errNotHTTP2), errors.Is(err, errors.ErrUnsupported):
 		return true
 	case errors.As(err, &stream):
 		return stream.Code == http2.ErrCodeHTTP11Required // RFC 9113 section 7
