@@ -58,6 +58,7 @@ var layers = []layer{
 	{dir: "autobahn/cmd", module: "autobahn conn conn/h2 conn/xconnect frame handshake"},
 	{dir: "bench", module: "mask frame handshake conn conn/h2 conn/xconnect conn/conntest"},
 	{dir: "examples", module: "conn conn/h2 conn/xconnect handshake frame"},
+	{dir: "internal/fence", only: "runtime/debug syscall testing", noGo: true}, // for tests
 	{dir: "internal/requirements"},
 }
 
