@@ -689,8 +689,8 @@ func TestWriteTimeoutOfSlowPeer(t *testing.T) {
 	t.Run("tcp", func(t *testing.T) {
 		a, b := tcpNets(t)
 		_ = a.SetWriteBuffer(32 << 10)
-		c := New(a, frame.Server, Negotiated{}, Config{WriteTimeout: time.Second})
-		talk(t, c, b, 60*time.Millisecond)
+		c := New(a, frame.Server, Negotiated{}, Config{WriteTimeout: 3 * time.Second})
+		talk(t, c, b, 150*time.Millisecond)
 		check(c.CloseNow())
 	})
 }
