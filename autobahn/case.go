@@ -120,11 +120,13 @@ type (
 )
 
 // later runs more steps after a time, if the connection has not gone. With a tag,
-// they run only while it is open, and that is recorded as an event.
+// they run only while it is open, and that is recorded as an event. Where the
+// testee has that time to fail the connection, Patience multiplies it.
 type later struct {
-	wait  time.Duration
-	tag   string
-	steps []step
+	wait   time.Duration
+	toFail bool
+	tag    string
+	steps  []step
 }
 
 // doing is a step that is a function.
@@ -137,8 +139,12 @@ func (s closeAfter) do(t *tester) { t.closeAfter(time.Duration(s)) }
 func (s say) do(t *tester)        { t.say([]byte(s.payload), s.binary, s.fragment) }
 
 func (s later) do(t *tester) {
-	t.rec.log("CT", s.wait.Seconds(), s.tag)
-	t.after(s.wait, func() {
+	wait := s.wait
+	if s.toFail {
+		wait = t.allow(wait)
+	}
+	t.rec.log("CT", wait.Seconds(), s.tag)
+	t.after(wait, func() {
 		if t.state == closed {
 			return
 		}

@@ -76,7 +76,7 @@ func failFastCases() []*Case {
 		return &Case{
 			Expectation: expectation,
 			steps: append(first, later{wait: second, tag: "A", steps: append(middle,
-				later{wait: second, tag: "B", steps: append(last, killAfter(second))})}),
+				later{wait: second, toFail: true, tag: "B", steps: append(last, killAfter(second))})}),
 			ok:        []event{timeout("A")},
 			nonStrict: []event{timeout("A"), timeout("B")},
 			close:     invalidUTF8,

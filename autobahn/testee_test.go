@@ -35,7 +35,8 @@ type testee struct {
 	keepTCP    bool          // do not close TCP after the answer
 	fails      int           // the code for a frame with an RSV bit or an unknown opcode, or one too long; zero: ignore it
 	drops      bool          // close TCP for that
-	checksUTF8 bool          // fail with 1007
+	checksUTF8 bool          // fail with 1007 at the end of a message
+	failsFast  bool          // and do so with the fragment that is invalid
 	slow       time.Duration // to answer a Close frame, and to fail; by the clock of the bubble that it runs in
 	slowTCP    time.Duration // to close TCP, likewise
 }
@@ -126,10 +127,13 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 			kind, message = h.Opcode, nil
 		}
 		message = append(message, payload...)
-		if !h.Fin {
+		u := utf8Check{}
+		invalid := e.checksUTF8 && kind == frame.Text && (!u.write(message) || h.Fin && !u.done())
+		if !h.Fin && !(invalid && e.failsFast) {
 			continue
 		}
-		if u := (utf8Check{}); e.checksUTF8 && kind == frame.Text && (!u.write(message) || !u.done()) {
+		if invalid {
+			time.Sleep(e.slow)
 			e.send(c, frame.Close, closePayload(1007))
 			return
 		}
@@ -274,7 +278,7 @@ const late = 3 * time.Second / 2
 // TestPatience has testees that are right, but take longer than the
 // Autobahn|Testsuite gives them.
 func TestPatience(t *testing.T) {
-	good := testee{closeCode: 1000, fails: 1002}
+	good := testee{closeCode: 1000, fails: 1002, checksUTF8: true, failsFast: true}
 	slow, slowTCP := good, good
 	slow.slow, slowTCP.slowTCP = late, late
 	for _, test := range []struct {
@@ -285,6 +289,7 @@ func TestPatience(t *testing.T) {
 	}{
 		{"slow to answer a Close frame", slow, "1.1.2", "OK UNCLEAN", "OK OK"},
 		{"slow to fail", slow, "3.1", "OK FAILED", "OK OK"},
+		{"slow to fail what is not UTF-8", slow, "6.4.1", "NON-STRICT OK", "OK OK"},
 		{"slow to close TCP", slowTCP, "2.1", "OK UNCLEAN", "OK OK"},
 	} {
 		for patience, want := range map[int]string{0: test.wstest, 1: test.wstest, 10: test.ten} {
