@@ -17,6 +17,7 @@ func FuzzReceive(f *testing.F) {
 		"\x81\x02hi", "\x01\x01a\x89\x00\x80\x01b", "\x88\x02\x03\xe8", "\x88\x01a", "\x82\x7e\x00\x05hello",
 		"\x81\x03\xed\xa0\x80", "\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00",
 		"\xc1\x02\xff\xff", "\x81\x82\x01\x02\x03\x04hi", "\x88\x04\x03\xe8\xff\xff", "\x8a\x00\x8a\x7d" + string(make([]byte, 125)),
+		"\x01\x030\x890\x8a\x00",
 	} {
 		f.Add([]byte(b), uint8(1), false)
 		f.Add([]byte(b), uint8(3), true)
@@ -46,6 +47,16 @@ func receiveAll(b []byte, size int, server bool) []event {
 	t.out.abort()
 	far.Close()
 	return t.received
+}
+
+// TestNothingAfterTheEnd: a header that fails the connection a second time drops
+// TCP, and its frame counts for nothing, empty or not.
+func TestNothingAfterTheEnd(t *testing.T) {
+	for _, pong := range []string{"\xda\x00", "\xda\x01x"} {
+		if got := receiveAll([]byte("\x01\x01\xff"+pong), 99, false); len(got) != 0 {
+			t.Errorf("%x: got %v", pong, got)
+		}
+	}
 }
 
 // FuzzParseExtensions looks for header values on which the parser fails, and checks

@@ -49,7 +49,7 @@ func (t *tester) receiveHeader(b []byte) []byte {
 		t.inMessage, t.text, t.packed = true, h.Opcode == frame.Text, t.deflate != nil && h.RSV == frame.RSV1
 		t.message, t.utf8 = t.message[:0], utf8Check{}
 	}
-	if h.Length == 0 {
+	if h.Length == 0 && t.state != closed {
 		t.endFrame()
 	}
 	return b[n-had:]
@@ -113,7 +113,9 @@ func (t *tester) receiveData(b []byte) {
 		}
 	}
 	t.message = append(t.message, b...)
-	if t.text && !t.packed && !t.utf8.bad && !t.utf8.write(b) { // once, in however many pieces it comes
+	// Once for each frame, in however many pieces TCP brings it.
+	first := t.got == int64(len(b))
+	if t.text && !t.packed && (first || !t.utf8.bad) && !t.utf8.write(b) {
 		t.fail(1007, "encountered invalid UTF-8 while processing text message")
 	}
 }

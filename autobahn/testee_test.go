@@ -133,7 +133,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 			continue
 		}
 		if invalid {
-			time.Sleep(e.slow)
+			time.Sleep(e.slow) // by the bubble's clock: how late the testee is
 			e.send(c, frame.Close, closePayload(1007))
 			return
 		}
