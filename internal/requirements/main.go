@@ -83,9 +83,10 @@ func updateNames(d *document, res *results) {
 	}
 }
 
-// report prints what is lacking, row by row, then the sum of it, and says
-// whether nothing is.
+// report prints what failed tests printed and what is lacking, row by row, then
+// the sum of it, and says whether nothing is.
 func report(d *document, res *results, out io.Writer) bool {
+	io.WriteString(out, res.failures.String())
 	problems := slices.Concat(packageProblems(res), unknownRows(d, res))
 	counts := map[string]int{}
 	var surplus []string

@@ -94,6 +94,32 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestFailuresAreShown: what a test, a package or a build printed that failed, and
+// nothing else.
+func TestFailuresAreShown(t *testing.T) {
+	in := `{"ImportPath":"m/b [m/b.test]","Action":"build-output","Output":"b.go:1: undefined: x\n"}
+{"ImportPath":"m/b [m/b.test]","Action":"build-fail"}
+{"Action":"output","Package":"m/b","Output":"FAIL m/b [build failed]\n"}
+{"Action":"fail","Package":"m/b"}
+{"Action":"output","Package":"m/a","Test":"TestGood","Output":"good\n"}
+{"Action":"pass","Package":"m/a","Test":"TestGood"}
+{"Action":"output","Package":"m/a","Test":"TestBad/sub","Output":"first\n"}
+{"Action":"output","Package":"m/a","Test":"TestBad","Output":"bad\n"}
+{"Action":"output","Package":"m/a","Test":"TestBad/sub","Output":"second\n"}
+{"Action":"fail","Package":"m/a","Test":"TestBad/sub"}
+{"Action":"fail","Package":"m/a","Test":"TestBad"}
+{"Action":"output","Package":"m/a","Output":"FAIL m/a\n"}
+{"Action":"fail","Package":"m/a"}
+{"Action":"output","Package":"m/c","Output":"ok m/c\n"}
+{"Action":"pass","Package":"m/c"}
+`
+	ok, out, _ := check(t, head, in, false)
+	want := "b.go:1: undefined: x\nFAIL m/b [build failed]\nfirst\nsecond\nbad\nFAIL m/a\npackage "
+	if ok || !strings.HasPrefix(out, want) {
+		t.Errorf("ok %t, printed\n%s\nwant at first\n%s", ok, out, want)
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	doc := "# Title\n\n" + head + "| RX-1 | B | x | |\n| RX-2 | C | x | `conn.Gone` |\n| RX-3 | S | x | later: RFC 1 |\n\ntext | here\n"
 	in := events("pass TestX/RX-1/server", "pass TestX/RX-1/client", "pass TestA/RX-1/client/y", "pass TestX/RX-3/server")

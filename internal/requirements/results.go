@@ -25,18 +25,25 @@ type results struct {
 	failed   map[string][]string // by ID: paths of subtests that failed
 	named    map[string]string   // every ID in a path, with one such path
 	packages []string            // packages that failed
+	failures strings.Builder     // what the tests, packages and builds that failed printed
+	pending  map[source]string   // what those printed that have not ended
 	events   int
 }
 
-// event is a line of go test -json, as far as it matters here.
+// source is what prints: a test, a package where test is empty, or the build
+// of one.
+type source struct{ pkg, test string }
+
+// event is a line of go test -json, as far as it matters here. The events of a
+// build have an import path and no package.
 type event struct {
-	Action, Package, Test string
+	Action, Package, Test, Output, ImportPath string
 }
 
 // readResults reads the output of go test -json. module is the module's path,
 // which is left out of the names of packages.
 func readResults(r io.Reader, module string) (*results, error) {
-	res := &results{passed: map[claim][]string{}, failed: map[string][]string{}, named: map[string]string{}}
+	res := &results{passed: map[claim][]string{}, failed: map[string][]string{}, named: map[string]string{}, pending: map[source]string{}}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -46,6 +53,7 @@ func readResults(r io.Reader, module string) (*results, error) {
 				return nil, fmt.Errorf("not a line of go test -json: %.100q: %w", line, err)
 			}
 			e.Package = strings.TrimPrefix(e.Package, module+"/")
+			res.keep(e)
 			res.add(e)
 		}
 		if errors.Is(err, io.EOF) {
@@ -54,6 +62,21 @@ func readResults(r io.Reader, module string) (*results, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+}
+
+// keep holds what a test prints until it ends, and after that only where it
+// failed.
+func (res *results) keep(e event) {
+	from := source{e.Package + e.ImportPath, e.Test}
+	switch e.Action {
+	case "output", "build-output":
+		res.pending[from] += e.Output
+	case "fail", "build-fail":
+		res.failures.WriteString(res.pending[from])
+		delete(res.pending, from)
+	case "pass", "skip":
+		delete(res.pending, from)
 	}
 }
 
