@@ -102,6 +102,7 @@ func TestHeapPerIdleCompressedConn(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector changes sizes")
 	}
+	onOneProcessor(t)
 	const state = 512 // bytes beside the windows: 208 for the codec, and for what moves by chance
 	one := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15, ServerNoContextTakeover: true}
 	none := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15, ServerNoContextTakeover: true, ClientNoContextTakeover: true}

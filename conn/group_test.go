@@ -323,6 +323,7 @@ func TestHeapPerTrackedConn(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector changes sizes")
 	}
+	onOneProcessor(t)
 	const n = 10000
 	conns := make([]*Conn, n)
 	measure := func(cfg *Config) int {

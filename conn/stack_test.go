@@ -44,12 +44,13 @@ func TestStackPerIdleConn(t *testing.T) {
 		return
 	}
 	// Each in a process of its own: the runtime keeps stacks for the next
-	// goroutines, and lets them begin with what those before have used on average.
+	// goroutines, some for each processor, and lets them begin with what those
+	// before have used on average.
 	self, err := os.Executable()
 	check(err)
 	for name := range doors {
 		cmd := exec.Command(self, "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), stackTest+"="+name, "GODEBUG=adaptivestackstart=0")
+		cmd.Env = append(os.Environ(), stackTest+"="+name, "GODEBUG=adaptivestackstart=0", "GOMAXPROCS=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
