@@ -130,6 +130,9 @@ func tcpPair(t *testing.T) (near, far net.Conn) {
 		t.Fatal(err)
 	}
 	_ = ln.Close()
+	// This also keeps an end that the test does not use from being collected, and
+	// closed with that.
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
 	return near, far
 }
 
