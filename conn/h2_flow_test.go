@@ -71,9 +71,11 @@ func TestH2Backpressure(t *testing.T) {
 	for _, way := range [][2][]*Conn{{servers, clients}, {clients, servers}} {
 		from, to := way[0], way[1]
 		fill(t, from[0])
-		for from[0].Send(Binary, pattern(64<<10)) == nil {
+		var err error
+		for err == nil {
+			err = from[0].Send(Binary, pattern(64<<10))
 		}
-		if err := from[0].Send(Binary, pattern(64<<10)); err != ErrQueueFull {
+		if err != ErrQueueFull {
 			t.Errorf("Send: %v", err)
 		}
 		bothWays(t, bg, from[1], to[1], "not held up")

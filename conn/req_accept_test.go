@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
 	"log"
@@ -31,12 +32,13 @@ type door struct {
 
 var doors = []door{
 	{"Upgrade", func(ln net.Listener, u *ws.Upgrader, app func(*ws.Conn, *handshake.Request, error)) func() {
+		timeout := cmp.Or(u.HandshakeTimeout, limit)
 		srv := &http.Server{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				c, err := u.Upgrade(w, r)
 				app(c, handshake.NewRequest(r), err)
 			}),
-			ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+			ReadTimeout: timeout, WriteTimeout: timeout,
 			ErrorLog: log.New(io.Discard, "", 0),
 		}
 		go srv.Serve(ln)

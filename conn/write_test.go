@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -23,7 +24,7 @@ var bg = context.Background()
 
 // within is a context that ends a test which hangs.
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(bg, 20*time.Second)
+	ctx, cancel := context.WithTimeout(bg, time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -669,29 +670,39 @@ func TestWriteTimeoutLater(t *testing.T) {
 // connection, however much has been queued for it.
 func TestWriteTimeoutOfSlowPeer(t *testing.T) {
 	const size, messages, step = 1000, 1800, 64 << 10
-	talk := func(t *testing.T, c *Conn, nc net.Conn, pause time.Duration) {
+	talk := func(c *Conn, nc net.Conn, pause time.Duration) error {
 		for range messages {
 			check(c.Send(Binary, pattern(size)))
 		}
 		for left := messages * (size + 4); left > 0; left -= step {
 			<-time.After(pause)
 			if _, err := io.CopyN(io.Discard, nc, int64(min(step, left))); err != nil {
-				t.Fatalf("%v with %d bytes to come: %v", err, left, c.Err())
+				return fmt.Errorf("%w with %d bytes to come: %v", err, left, c.Err())
 			}
 		}
+		return nil
 	}
 	t.Run("pipe", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, peer := pipePeer(t, frame.Server, 1000, Config{WriteTimeout: 10 * time.Second})
-			talk(t, c, peer.NetConn(), time.Second)
+			if err := talk(c, peer.NetConn(), time.Second); err != nil {
+				t.Error(err)
+			}
 		})
 	})
 	t.Run("tcp", func(t *testing.T) {
-		a, b := tcpNets(t)
-		_ = a.SetWriteBuffer(32 << 10)
-		c := New(a, frame.Server, Negotiated{}, Config{WriteTimeout: 3 * time.Second})
-		talk(t, c, b, 150*time.Millisecond)
-		check(c.CloseNow())
+		var err error
+		for range 3 { // the machine may stand still for as long as the timeout is
+			a, b := tcpNets(t)
+			_ = a.SetWriteBuffer(32 << 10)
+			c := New(a, frame.Server, Negotiated{}, Config{WriteTimeout: 3 * time.Second})
+			err = talk(c, b, 150*time.Millisecond)
+			check(c.CloseNow())
+			if err == nil {
+				return
+			}
+		}
+		t.Error(err)
 	})
 }
 

@@ -32,7 +32,7 @@ type Peer struct {
 }
 
 // DefaultTimeout is generous, since a busy machine must not fail a test.
-const DefaultTimeout = 10 * time.Second
+const DefaultTimeout = time.Minute
 
 // NewPeer returns a Peer that plays role on nc: a Client peer masks what it
 // sends and wants unmasked frames, a Server peer the reverse (RFC 6455 section
