@@ -22,9 +22,14 @@ const maxMessage = 16 << 20
 
 var compression = ws.Compression{Mode: ws.CompressionTakeover, ServerWindowBits: 15, ClientWindowBits: 15, Threshold: -1}
 
-// closeTimeout is more than the tester waits for TCP to be closed. With less, a library
-// that never does it but for its own timeout would pass.
-const closeTimeout = 10 * time.Second
+// patience keeps verdicts from depending on what else the machine does: the library
+// may be slow here, but it may not be wrong.
+const patience = 10
+
+// closeTimeout is more than the tester waits for TCP to be closed, which is a second
+// times patience. With less, a library that never does it but for its own timeout
+// would pass.
+const closeTimeout = time.Minute
 
 func TestServer(t *testing.T) {
 	t.Parallel()

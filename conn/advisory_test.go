@@ -255,6 +255,7 @@ func announcedLength(t *testing.T, role frame.Role) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
+	onOneProcessor(t)
 	for _, way := range []string{"Read", "NextReader", "Serve"} {
 		for _, payload := range []int{0, 60, 5000} {
 			for _, rsv := range []uint8{0, frame.RSV1} {

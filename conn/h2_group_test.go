@@ -16,13 +16,18 @@ func TestH2Group(t *testing.T) {
 	var g Group
 	ended := make(chan *CloseError, 3)
 	u := Upgrader{Config: Config{Group: &g}}
-	srv, url := h2Server(t, u.Handler(&Events{Close: func(_ *Conn, err *CloseError) { ended <- err }}))
+	opened := make(chan *Conn, 3) // a client's Dial may return before the server's end is there
+	srv, url := h2Server(t, u.Handler(&Events{
+		Open:  func(c *Conn, _ *handshake.Request) { opened <- c },
+		Close: func(_ *Conn, err *CloseError) { ended <- err },
+	}))
 	transport := h2Transport(t, srv)
 	var own Group
 	d := &Dialer{Config: Config{Group: &own}}
 	var clients []*Conn
 	for range 3 {
 		clients = append(clients, dialH2(t, d, url, transport))
+		<-opened
 	}
 	wantLen(t, &g, 3)
 	wantLen(t, &own, 3)
@@ -67,15 +72,20 @@ func TestH2Group(t *testing.T) {
 // the other stream of its connection goes on.
 func TestH2GroupContext(t *testing.T) {
 	var g Group
+	opened := make(chan *Conn, 2)
 	srv, url := h2Server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := Upgrader{}
 		if r.URL.Path == "/tracked" {
 			u.Group = &g
 		}
-		u.Handler(&Events{Message: func(c *Conn, mt MessageType, p []byte) { _ = c.Append(mt, p) }}).ServeHTTP(w, r)
+		u.Handler(&Events{
+			Open:    func(c *Conn, _ *handshake.Request) { opened <- c },
+			Message: func(c *Conn, mt MessageType, p []byte) { _ = c.Append(mt, p) },
+		}).ServeHTTP(w, r)
 	}))
 	transport := h2Transport(t, srv)
 	idle := dialH2(t, &Dialer{}, url+"/tracked", transport)
+	<-opened
 	other := dialH2(t, &Dialer{}, url, transport)
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
