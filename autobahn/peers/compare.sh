@@ -35,6 +35,14 @@ go build -o "$bin" ./autobahn/cmd/genuine ./autobahn/cmd/wsconform ./autobahn/cm
 # A port of its own for each run: a server that has just ended may still hold its.
 port=$((20000 + $$ % 20000))
 
+# listening LOG: wait until wsconform serve has said there that it listens.
+listening() {
+	for _ in $(seq 100); do
+		grep -q ' cases on ' "$1" && return
+		sleep 0.3
+	done
+}
+
 # run ROLE RUN SELECTION...: run both suites on the testee, into folders of this run.
 # The suites' own status tells whether the testee conforms, which does not matter
 # here; where a run could not be done, there is no index.
@@ -59,7 +67,7 @@ run() {
 		"$bin/wsconform" serve -addr "127.0.0.1:$port" "$@" \
 			-reports "$dir/native-client" >"$dir/native-client.log" 2>&1 &
 		pid=$!
-		sleep 1
+		listening "$dir/native-client.log"
 		$client -url "ws://127.0.0.1:$port" -agent "$testee" >/dev/null 2>&1 || true
 		kill -INT "$pid"
 		wait "$pid" || true
