@@ -96,8 +96,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 				return
 			}
 			if e.fails != 0 {
-				time.Sleep(e.slow)
-				e.send(c, frame.Close, closePayload(e.fails))
+				e.sendClose(c, e.fails)
 				if e.keepTCP {
 					io.Copy(io.Discard, r)
 				}
@@ -113,8 +112,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 			continue
 		case frame.Close:
 			if !e.noClose {
-				time.Sleep(e.slow)
-				e.send(c, frame.Close, closePayload(e.closeCode))
+				e.sendClose(c, e.closeCode)
 			}
 			if e.talks {
 				e.send(c, frame.Pong, nil)
@@ -133,8 +131,7 @@ func (e testee) echo(c io.Writer, r *bufio.Reader) {
 			continue
 		}
 		if invalid {
-			time.Sleep(e.slow) // by the bubble's clock: how late the testee is
-			e.send(c, frame.Close, closePayload(1007))
+			e.sendClose(c, 1007)
 			return
 		}
 		if e.pong {
@@ -154,6 +151,12 @@ func (e testee) send(c io.Writer, op frame.Opcode, payload []byte) {
 		b = []byte{b[0], 126, 0, byte(len(payload))}
 	}
 	c.Write(append(b, payload...))
+}
+
+// sendClose sends a Close frame, to answer one or to fail, as late as the testee is.
+func (e testee) sendClose(c io.Writer, code int) {
+	time.Sleep(e.slow) // by the clock of the bubble into which run puts it
+	e.send(c, frame.Close, closePayload(code))
 }
 
 func closePayload(code int) []byte {

@@ -158,11 +158,8 @@ func idlePairs(t *testing.T, n int) (pairs [][2]*Conn, heap int) {
 
 // onOneProcessor leaves one processor to a test that measures memory: the threads
 // and caches that the runtime has for each are no part of a connection, and count
-// on a machine with many. Nothing is measured under the race detector.
+// on a machine with many.
 func onOneProcessor(t *testing.T) {
-	if raceEnabled {
-		return
-	}
 	all := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(all) })
 }

@@ -62,7 +62,6 @@ type faultyLink struct {
 	url      string
 	event    event
 	faulty   bool
-	patience time.Duration
 	config   ws.Config
 	accepted chan *ws.Conn
 	client   atomic.Pointer[conntest.FaultyConn] // that of the client
@@ -73,13 +72,9 @@ type faultyLink struct {
 func newFaultyLink(t *testing.T, seed uint64) *faultyLink {
 	r := rand.New(rand.NewPCG(seed, 2))
 	l := &faultyLink{r: r, event: event(seed) % events, faulty: seed/uint64(events)%2 == 1, accepted: make(chan *ws.Conn, 1)}
-	l.patience = time.Minute // no timeout has a part where nothing stalls
-	if l.faulty {
-		l.patience = 3 * time.Second
-	}
 	l.config = ws.Config{
 		FragmentSize: 1 + r.IntN(3000), Queue: 1 << 20,
-		KeepAlive: time.Second, PongTimeout: l.patience, WriteTimeout: l.patience,
+		KeepAlive: time.Second, PongTimeout: l.patience(), WriteTimeout: l.patience(),
 	}
 	if r.IntN(2) == 0 {
 		l.config.Compression = ws.Compression{Mode: ws.CompressionTakeover, Fragment: true}
@@ -108,6 +103,15 @@ func newFaultyLink(t *testing.T, seed uint64) *faultyLink {
 		<-served
 	})
 	return l
+}
+
+// patience is how long an end waits for the other. Where nothing stalls, no timeout
+// has a part in what happens.
+func (l *faultyLink) patience() time.Duration {
+	if l.faulty {
+		return 3 * time.Second
+	}
+	return limit
 }
 
 // faults are those of one side of the connection.
@@ -146,7 +150,7 @@ func (l *faultyLink) serve(w http.ResponseWriter, r *http.Request) {
 func (l *faultyLink) converse(t *testing.T) {
 	var pairs [][2]*party
 	for range 3 {
-		ctx, cancel := context.WithTimeout(context.Background(), l.patience)
+		ctx, cancel := context.WithTimeout(context.Background(), l.patience())
 		c, _, err := (&ws.Dialer{Config: l.config}).DialVia(ctx, l.url, l.rt)
 		cancel()
 		if err != nil {
