@@ -9,9 +9,10 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
-	"time"
+
+	"github.com/rfc6455/ws/autobahn/internal/engine"
+	"github.com/rfc6455/ws/autobahn/internal/report"
 )
 
 // Client is the fuzzing client: it tests a server that echoes every message. The
@@ -21,42 +22,45 @@ type Client struct {
 	Agent string  // the server's name in the report
 	Cases []*Case // what to run; nil: [Catalogue]
 
-	// Parallel bounds how many connections there are at once; zero is 16. Cases that
-	// mean much work for both sides run after the others, and no more than four of them
-	// at once for each processor.
+	// Parallel is how many connections there are at once, at most; zero is 16. Cases that
+	// mean much work for both sides run after the others, and no more than four of them for
+	// each processor at once.
 	Parallel int
 
 	// RoundTrips is how many messages the cases of 9.7, 9.8, 12 and 13 send; zero is
 	// 1000, as in the Autobahn|Testsuite. Fewer make a run shorter.
 	RoundTrips int
 
-	// Patience multiplies the time that the server is given to answer, to fail the
-	// connection and to close TCP, up to a minute; zero is 1: as much as the
-	// Autobahn|Testsuite gives, which is one second for most. More keeps a server that
-	// shares a busy machine from being called wrong where it is only slow.
+	// Patience multiplies the time that the server has to answer, to fail the connection and
+	// to close TCP, up to a minute. Zero is 1: the server has as much as the
+	// Autobahn|Testsuite gives, which is one second for most. With more, a server on a busy
+	// machine does not fail because it is slow.
 	Patience int
 
 	// TLS is used for wss; nil: the system's certificates.
 	TLS *tls.Config
 
-	// Dial connects to the server, if it is not to be the standard library.
+	// Dial connects to the server; nil: as the standard library does.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Open opens a connection in another way than by TCP and the opening handshake of
-	// HTTP/1.1, such as a stream of HTTP/2 (RFC 8441): URL, Dial and TLS are not used
-	// then, and the cases about that handshake are left out. It returns a connection
-	// that is open; extensions is what to send as Sec-WebSocket-Extensions, empty for
-	// no such field, and answer what that field has in the response. An error makes
-	// the case one whose opening handshake failed. See [Stream].
+	// HTTP/1.1, such as a stream of HTTP/2 (RFC 8441). URL, Dial and TLS are not used then,
+	// and the cases about that handshake are left out. Open sends extensions as
+	// Sec-WebSocket-Extensions, or no such field if it is empty. It returns a connection that
+	// is open, and what that field has in the response. If it returns an error, the case has
+	// failed in the opening handshake. See [Stream].
 	Open func(ctx context.Context, extensions string) (s Stream, answer string, err error)
 
-	// Progress is called with each outcome, how many there are, and how many there
+	// Progress is called with each outcome, how many there are so far, and how many there
 	// will be. Calls do not overlap.
 	Progress func(o *Outcome, done, total int)
 }
 
 // Run runs the cases and adds their outcomes to the report. It returns an error if
 // the server cannot be connected to, or when ctx ends.
+//
+// Without Open, Run first opens one connection and closes it again. If the server does not
+// answer that request with status 101, Run returns an error that says so, and runs no case.
 func (c *Client) Run(ctx context.Context, r *Report) error {
 	u, err := url.Parse(c.URL)
 	if c.Open == nil && (err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss") {
@@ -64,7 +68,7 @@ func (c *Client) Run(ctx context.Context, r *Report) error {
 	}
 	cases := c.Cases
 	if cases == nil {
-		cases = catalogue()
+		cases = Catalogue()
 	}
 	if c.Open != nil {
 		cases = slices.DeleteFunc(slices.Clone(cases), (*Case).Opening)
@@ -74,25 +78,30 @@ func (c *Client) Run(ctx context.Context, r *Report) error {
 		parallel = 16
 	}
 	run := &clientRun{Client: c, url: u, report: r, total: len(cases), slots: make(chan struct{}, parallel)}
+	if c.Open == nil {
+		if err := run.trial(ctx); err != nil {
+			return err
+		}
+	}
 	return run.ordered(ctx, cases)
 }
 
-// ordered runs cases in the order that takes the least time: those that mean much work
-// when the others are done, and those that do little but wait all the while.
+// ordered runs cases in the order that takes the least time: those that wait for long all the
+// while, and those that mean much work when the others are done.
 func (r *clientRun) ordered(ctx context.Context, cases []*Case) error {
 	var long, light, heavy []*Case
 	for _, c := range cases {
 		switch {
-		case c.waits() > openTimeout:
+		case engine.ScriptOf(c).Waits() > engine.OpenTimeout:
 			long = append(long, c)
-		case c.timed:
+		case engine.ScriptOf(c).Timed:
 			heavy = append(heavy, c)
 		default:
 			light = append(light, c)
 		}
 	}
-	// So that none is left alone at the end.
-	slices.SortStableFunc(light, func(a, b *Case) int { return cmp.Compare(b.waits(), a.waits()) })
+	// The longest first, so that none runs alone at the end.
+	slices.SortStableFunc(light, func(a, b *Case) int { return cmp.Compare(engine.ScriptOf(b).Waits(), engine.ScriptOf(a).Waits()) })
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
@@ -112,31 +121,6 @@ func (r *clientRun) ordered(ctx context.Context, cases []*Case) error {
 	return context.Cause(ctx)
 }
 
-// waits returns how long a case takes by nature.
-func (c *Case) waits() time.Duration {
-	wait := waitsIn(c.steps)
-	if c.hello != nil {
-		wait = max(wait, c.hello.wait)
-	}
-	if c.lazy || c.mute {
-		wait = max(wait, patient)
-	}
-	return wait
-}
-
-func waitsIn(steps []step) time.Duration {
-	var wait time.Duration
-	for _, s := range steps {
-		switch s := s.(type) {
-		case later:
-			wait += s.wait + waitsIn(s.steps)
-		case compressed:
-			wait += waitsIn(s)
-		}
-	}
-	return wait
-}
-
 // clientRun is one call of Run.
 type clientRun struct {
 	*Client
@@ -148,7 +132,7 @@ type clientRun struct {
 	done, total int
 }
 
-// all runs cases, some at a time. The first error stops it.
+// all runs cases, some at a time. It stops at the first error.
 func (r *clientRun) all(ctx context.Context, cases []*Case, parallel int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -178,50 +162,51 @@ func (r *clientRun) all(ctx context.Context, cases []*Case, parallel int) error 
 
 // one runs one case.
 func (r *clientRun) one(ctx context.Context, c *Case) error {
-	t, err := r.test(ctx, c)
+	t, err := r.test(ctx, engine.ScriptOf(c))
 	if err != nil {
-		return fmt.Errorf("websocket: cannot connect to %s: %w", r.URL, err)
+		return fmt.Errorf("websocket: cannot connect to %s: %w", publicURL(r.url), err)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	number := slices.IndexFunc(catalogue(), func(x *Case) bool { return x.ID == c.ID }) + 1
-	r.add(t.outcome(r.Agent, number))
+	number := slices.IndexFunc(Catalogue(), func(x *Case) bool { return x.ID == c.ID }) + 1
+	r.add(report.NewOutcome(c, r.Agent, number, t))
 	return nil
 }
 
 // test opens a connection for a case and runs it there.
-func (r *clientRun) test(ctx context.Context, c *Case) (*tester, error) {
-	t := newTester(c, nil, false)
-	t.adjust(r.RoundTrips, r.Patience)
+func (r *clientRun) test(ctx context.Context, c *engine.Script) (*engine.Tester, error) {
+	t := engine.NewTester(c, nil, false)
+	t.Adjust(r.RoundTrips, r.Patience)
 	var early []byte
 	var err error
 	if r.Open != nil {
 		var s Stream
 		var answer string
-		if s, answer, err = r.Open(ctx, c.offer()); err != nil {
+		if s, answer, err = r.Open(ctx, c.Offer()); err != nil {
 			s = noStream{}
 		}
-		t.connect(s)
+		t.Connect(s)
 		if err == nil {
-			err = t.takeAnswer(answer)
+			err = t.TakeAnswer(answer)
 		}
 	} else {
 		nc, failed := r.dial(ctx)
 		if failed != nil {
 			return nil, failed
 		}
-		t.connect(nc)
-		early, err = t.openClient(nc, r.url)
+		t.Connect(nc)
+		early, err = t.OpenClient(nc, r.url)
 	}
 	if err != nil {
-		t.refuse(err)
+		t.Refuse(err)
 	} else {
-		t.run(ctx, early)
+		t.Run(ctx, early)
 	}
 	return t, nil
 }
 
+// add adds an outcome to the report.
 func (r *clientRun) add(o *Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -232,12 +217,13 @@ func (r *clientRun) add(o *Outcome) {
 	}
 }
 
+// dial connects to the server.
 func (r *clientRun) dial(ctx context.Context) (net.Conn, error) {
 	dial := r.Dial
 	if dial == nil {
-		dial = (&net.Dialer{Timeout: openTimeout}).DialContext
+		dial = (&net.Dialer{Timeout: engine.OpenTimeout}).DialContext
 	}
-	nc, err := dial(ctx, "tcp", hostPort(r.url))
+	nc, err := dial(ctx, "tcp", engine.HostPort(r.url))
 	if err != nil || r.url.Scheme == "ws" {
 		return nc, err
 	}
@@ -254,22 +240,4 @@ func (r *clientRun) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return tc, nil
-}
-
-// refuse ends a case whose opening handshake failed.
-func (t *tester) refuse(err error) {
-	t.rec.DroppedByMe = true
-	t.rec.WasNotCleanReason = text(strings.TrimSpace(err.Error()))
-	t.out.abort()
-	t.rec.ended = time.Now()
-	t.judge()
-}
-
-// outcome returns what a finished case has shown.
-func (t *tester) outcome(agent string, number int) *Outcome {
-	t.rec.deflate = t.deflate != nil
-	return &Outcome{
-		Case: t.c, Agent: agent, number: number, server: t.server,
-		verdict: t.verdict, rec: t.rec, received: t.received,
-	}
 }

@@ -14,20 +14,18 @@ import (
 
 	"github.com/rfc6455/ws/autobahn"
 	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/h2"
 	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of this file
 	"github.com/rfc6455/ws/handshake"
-	"golang.org/x/net/http2"
 )
 
-// This file runs both catalogues once more with each connection a stream of
-// HTTP/2 (RFC 8441), between net/http's server and x/net's transport. What is
-// left out is the cases about the opening handshake of HTTP/1.1, which have
-// nothing to say about another: keys, Upgrade and Connection, status 101, the
-// grammar of the header's text, and what comes in one segment with it.
+// This file runs both catalogues once more. Each connection is a stream of HTTP/2 (RFC 8441)
+// between net/http's server and x/net's transport. The cases about the opening handshake of
+// HTTP/1.1 are left out, since they say nothing about another: keys, Upgrade and Connection,
+// status 101, the grammar of the header's text, and what comes in one segment with it.
 //
-// All cases share one TCP connection, and with it its turns: one that sends its
-// message an octet at a time holds up all others, for seconds on a busy machine.
-// That is why these runs need patience most.
+// All cases share one TCP connection. If one sends its message an octet at a time, it holds up
+// all others, for seconds on a busy machine. That is why these runs need patience most.
 
 // overStreams are the cases that make sense on a stream.
 func overStreams(more []*autobahn.Case) []*autobahn.Case {
@@ -40,11 +38,7 @@ func TestServerHTTP2(t *testing.T) {
 		Origins: []string{handshake.AnyOrigin},
 	}
 	url, transport := serveHTTP2(t, u.Handler(&ws.Events{
-		Message: func(c *ws.Conn, kind ws.MessageType, p []byte) {
-			if c.Append(kind, p) != nil {
-				c.CloseNow()
-			}
-		},
+		Message: func(c *ws.Conn, kind ws.MessageType, p []byte) { _ = c.Append(kind, p) },
 	}))
 	var report autobahn.Report
 	c := autobahn.Client{
@@ -65,69 +59,66 @@ func TestClientHTTP2(t *testing.T) {
 		visit(s, w, r)
 	}))
 	d := &ws.Dialer{Config: ws.Config{MaxMessageSize: maxMessage, Compression: compression, CloseTimeout: closeTimeout}}
-	echoCases(context.Background(), s, func(ctx context.Context, target string) (*ws.Conn, *http.Response, error) {
+	echoCases(context.Background(), s, dial{nil, func(ctx context.Context, target string) (*ws.Conn, *http.Response, error) {
 		return d.DialVia(ctx, "wss"+strings.TrimPrefix(url, "https")+target, transport)
-	})
+	}})
 	check(t, &s.Report, len(s.Cases))
 }
 
-// serveHTTP2 serves h and returns a transport that trusts the server, and speaks
-// HTTP/2 alone.
-func serveHTTP2(t *testing.T, h http.Handler) (url string, transport *http2.Transport) {
+// serveHTTP2 serves h and returns a client that trusts the server, and speaks HTTP/2
+// alone.
+func serveHTTP2(t *testing.T, h http.Handler) (url string, client *h2.Dialer) {
 	server := httptest.NewUnstartedServer(h)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	config := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	config.NextProtos = []string{"h2"}
-	transport = &http2.Transport{TLSClientConfig: config}
-	t.Cleanup(transport.CloseIdleConnections)
-	return server.URL, transport
+	client = &h2.Dialer{Fallback: h2.Fail}
+	client.Dialer.TLSConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	t.Cleanup(client.CloseIdleConnections)
+	return server.URL, client
 }
 
-// clientStream is the tester's end where the server is tested: the request's
-// body goes out and the response's comes in.
-type clientStream struct {
-	io.ReadCloser // the response's body
-	*io.PipeWriter
-	cancel context.CancelFunc // RST_STREAM
+// clientStream is the tester's end where the server is tested: the response's body.
+type clientStream struct{ h2Stream }
+
+type h2Stream interface {
+	io.ReadWriteCloser
+	CloseWrite() error
+	Abort()
 }
 
-func openStream(ctx context.Context, transport *http2.Transport, url, extensions string) (autobahn.Stream, string, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	body, out := io.Pipe()
-	r, err := http.NewRequestWithContext(ctx, http.MethodConnect, url, body)
+func openStream(ctx context.Context, client *h2.Dialer, url, extensions string) (autobahn.Stream, string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodConnect, url, nil)
 	if err != nil {
-		cancel()
 		return nil, "", err
 	}
 	r.Header = http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}
 	if extensions != "" {
 		r.Header.Set("Sec-WebSocket-Extensions", extensions)
 	}
-	response, err := transport.RoundTrip(r)
+	response, err := client.RoundTrip(r)
 	if err == nil && response.StatusCode != http.StatusOK {
+		_ = response.Body.Close()
 		err = errors.New(response.Status)
 	}
 	if err != nil {
-		cancel()
 		return nil, "", err
 	}
-	return &clientStream{response.Body, out, cancel}, strings.Join(response.Header.Values("Sec-WebSocket-Extensions"), ", "), nil
+	return &clientStream{response.Body.(h2Stream)}, strings.Join(response.Header.Values("Sec-WebSocket-Extensions"), ", "), nil
 }
 
-// Close sends END_STREAM, and resets what the server does not end in time.
+// Close sends END_STREAM, and resets the stream if the server does not end it in time.
 func (s *clientStream) Close() error {
-	time.AfterFunc(patience*time.Second, s.cancel)
-	return s.PipeWriter.Close()
+	time.AfterFunc(patience*time.Second, s.h2Stream.Abort)
+	return s.CloseWrite()
 }
 
 func (s *clientStream) Abort() error {
-	s.cancel()
+	s.h2Stream.Abort()
 	return nil
 }
 
-// visit serves the tester's end of a connection where the client is tested.
+// visit serves the tester's end of a connection if the client is tested.
 func visit(s *autobahn.Server, w http.ResponseWriter, r *http.Request) {
 	stream := &serverStream{ReadCloser: r.Body, w: w, control: http.NewResponseController(w)}
 	extensions := strings.Join(r.Header.Values("Sec-WebSocket-Extensions"), ", ")
@@ -148,8 +139,8 @@ func visit(s *autobahn.Server, w http.ResponseWriter, r *http.Request) {
 	stream.leave()
 }
 
-// serverStream is the tester's end where the client is tested: the request's
-// body comes in and the response's goes out. The handler's return ends it.
+// serverStream is the tester's end if the client is tested: the request's body comes in and the
+// response's goes out. The handler's return ends the stream.
 type serverStream struct {
 	io.ReadCloser // the request's body
 	w             http.ResponseWriter

@@ -2,6 +2,6 @@
 
 package autobahn_test
 
-// trips is lower under the race detector, which makes each message many times as
-// dear: what it is to find is there from the second message on.
+// trips is how many messages the cases with many send under the race detector, with which each
+// takes many times as long. What the detector can find shows with the second message.
 const trips = 2

@@ -3,6 +3,8 @@ package autobahn
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -21,8 +23,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// fuzzingServer starts a server and returns it and its address. The test ends it
-// and fails if it does not end well.
+// fuzzingServer starts a server and returns its address. The server ends with the test, which
+// fails if Serve returns an error.
 func fuzzingServer(t *testing.T, s *Server) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,13 +60,13 @@ func visitServer(t *testing.T, addr, target string, status int, headers ...strin
 	return visitOver(t, nc, addr, target, status, headers...)
 }
 
-// visitOver is visitServer over a connection that is there.
+// visitOver does the opening handshake of visitServer over a connection that is there.
 func visitOver(t *testing.T, nc net.Conn, host, target string, status int, headers ...string) *client {
 	t.Helper()
 	t.Cleanup(func() { nc.Close() })
 	request := "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n"
 	if headers == nil {
-		headers = []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + newKey()}
+		headers = []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + randomKey()}
 	}
 	fmt.Fprintf(nc, "%s%s\r\n\r\n", request, strings.Join(headers, "\r\n"))
 	c := &client{nc, bufio.NewReader(nc)}
@@ -76,6 +78,13 @@ func visitOver(t *testing.T, nc net.Conn, host, target string, status int, heade
 		t.Fatalf("%s: status %d, want %d", target, r.StatusCode, status)
 	}
 	return c
+}
+
+// randomKey returns a value for Sec-WebSocket-Key.
+func randomKey() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return base64.StdEncoding.EncodeToString(b)
 }
 
 // message reads a message of one frame.
@@ -96,8 +105,7 @@ func (c *client) send(op frame.Opcode, payload []byte) {
 // echo echoes messages until the connection ends.
 func (c *client) echo() { c.echoLate(0) }
 
-// echoLate is echo of a client that takes its time to answer a Close frame, in a
-// bubble, where that takes none.
+// echoLate echoes, and waits before it answers a Close frame. In a bubble that takes no time.
 func (c *client) echoLate(wait time.Duration) {
 	for {
 		h, payload, err := readFrame(c.r)
@@ -157,9 +165,9 @@ func TestServerEndpoints(t *testing.T) {
 	}
 }
 
-// TestReportWaits: the report holds the cases that the client has begun before it
-// asked, whether or not the server has taken down their end, but a case that is
-// left open does not hold it up.
+// TestReportWaits: the report has the cases that the client began before it asked, even if the
+// server has not noted their end when it is asked. A case that is left open does not hold up
+// the report.
 func TestReportWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -206,7 +214,7 @@ func TestServerRefuses(t *testing.T) {
 	} {
 		visitServer(t, addr, target, 500)
 	}
-	good := []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + newKey()}
+	good := []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + randomKey()}
 	for i, bad := range []string{"Upgrade: x", "Connection: close", "Sec-WebSocket-Version: 7", "Sec-WebSocket-Key: short"} {
 		headers := append([]string(nil), good...)
 		headers[i] = bad
@@ -220,7 +228,7 @@ func TestServerPages(t *testing.T) {
 	s := &Server{Cases: Pick(Catalogue(), []string{"1.1.2"}, nil)}
 	addr := fuzzingServer(t, s)
 	visitServer(t, addr, "/runCase?case=1&agent=A+%3Cb%3E", 101).echo()
-	<-s.Report.await("A <b>", "1.1.2")
+	<-awaitOutcome(&s.Report, "A <b>", "1.1.2")
 	page := func(target string) string {
 		c := visitServer(t, addr, target, 200, "Accept: */*")
 		b, err := io.ReadAll(c.r)
@@ -285,7 +293,16 @@ func TestServerCommands(t *testing.T) {
 	}
 }
 
-// TestReportFiles holds a report's files to the form that other programs read.
+// readFile reads a JSON file of a report.
+func readFile(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, v)
+}
+
+// TestReportFiles checks that a report's files have the form that other programs read.
 func TestReportFiles(t *testing.T) {
 	var report Report
 	cases := Pick(Catalogue(), []string{"1.1.2", "3.1", "7.5.1"}, nil)
@@ -308,7 +325,7 @@ func TestReportFiles(t *testing.T) {
 		Wirelog                           [][]any
 		LocalCloseReason                  *string
 	}
-	if err := readJSON(filepath.Join(dir, "my_lib_1_0_case_1_1_2.json"), &detail); err != nil {
+	if err := readFile(filepath.Join(dir, "my_lib_1_0_case_1_1_2.json"), &detail); err != nil {
 		t.Fatal(err)
 	}
 	if detail.ID != "1.1.2" || detail.Case != 2 || detail.Behavior != OK || detail.RxFrameStats["1"] != 1 ||
@@ -322,14 +339,19 @@ func TestReportFiles(t *testing.T) {
 	if want := []any{"TO", "RO", "TF", "TO"}; !slices.Equal(kinds, want) {
 		t.Errorf("the log of 1.1.2 begins with %v, want %v: the opening handshake, then the frame", kinds, want)
 	}
-	if err := readJSON(filepath.Join(dir, "my_lib_1_0_case_7_5_1.json"), &detail); err != nil {
+	if err := readFile(filepath.Join(dir, "my_lib_1_0_case_7_5_1.json"), &detail); err != nil {
 		t.Fatal(err)
 	}
 	if r := detail.LocalCloseReason; r == nil || !strings.HasPrefix(*r, "cebae1") {
 		t.Errorf("7.5.1: the reason is not in hexadecimal: %v", r)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "junit.xml"))
-	var junit junitSuites
+	var junit struct {
+		Suites []struct {
+			Tests    int `xml:"tests,attr"`
+			Failures int `xml:"failures,attr"`
+		} `xml:"testsuite"`
+	}
 	if err := errors.Join(err, xml.Unmarshal(b, &junit)); err != nil {
 		t.Fatal(err)
 	}

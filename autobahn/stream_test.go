@@ -48,12 +48,12 @@ func TestClientOpen(t *testing.T) {
 			if err := c.Run(context.Background(), &report); err != nil {
 				t.Fatal(err)
 			}
-			all := report.all()
+			all := outcomesOf(&report)
 			if len(all) != 1 {
 				t.Fatalf("%d outcomes, want one: that case is about HTTP/1.1", len(all))
 			}
-			if got := all[0].verdict.Behavior + " " + all[0].verdict.BehaviorClose; got != test.want {
-				t.Errorf("got %s (%s %s), want %s", got, all[0].verdict.Result, all[0].verdict.ResultClose, test.want)
+			if got := verdictOf(all[0]); got != test.want {
+				t.Errorf("got %s, want %s: %s", got, test.want, all[0])
 			}
 		})
 	}
@@ -99,8 +99,8 @@ func TestServerVisit(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{"1.1.2": OK, "2.2": OK, "12.1.1": Failed} {
-		if o := <-s.Report.await("x", id); o.verdict.Behavior != want {
-			t.Errorf("%s: %s, want %s", id, o.verdict.Behavior, want)
+		if o := <-awaitOutcome(&s.Report, "x", id); o.Result().Behavior != want {
+			t.Errorf("%s: %s, want %s", id, o.Result().Behavior, want)
 		}
 	}
 	for _, bad := range []string{"/runCase?case=4&agent=x", "/runCase?case=5&agent=x", "/runCase", "x y"} {
@@ -128,8 +128,8 @@ func TestServerPatience(t *testing.T) {
 			if err := s.Visit(t.Context(), "/runCase?case=1&agent=x", "", open); err != nil {
 				t.Fatal(err)
 			}
-			if o := <-s.Report.await("x", "1.1.1"); o.verdict.BehaviorClose != want {
-				t.Errorf("patience %d: close %s, want %s: %s", patience, o.verdict.BehaviorClose, want, o)
+			if o := <-awaitOutcome(&s.Report, "x", "1.1.1"); o.Result().BehaviorClose != want {
+				t.Errorf("patience %d: close %s, want %s: %s", patience, o.Result().BehaviorClose, want, o)
 			}
 			time.Sleep(late) // the bubble's clock stops with this function: let the client end first
 		})

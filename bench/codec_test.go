@@ -11,7 +11,7 @@ import (
 	"github.com/rfc6455/ws/mask"
 )
 
-// BenchmarkHeader parses and makes headers (RFC 6455 section 5.2).
+// BenchmarkHeader parses and writes headers (RFC 6455 section 5.2).
 func BenchmarkHeader(b *testing.B) {
 	buf := make([]byte, 0, frame.MaxHeaderSize)
 	for _, n := range []int64{125, 65535, 1 << 20} {
@@ -36,7 +36,7 @@ func BenchmarkHeader(b *testing.B) {
 	}
 }
 
-// BenchmarkMask masks in place and while copying, beside a plain copy.
+// BenchmarkMask masks in place and while copying, and compares with a plain copy.
 func BenchmarkMask(b *testing.B) {
 	for _, n := range sizes {
 		src, dst := payload(ws.Binary, n), make([]byte, n)
@@ -58,7 +58,7 @@ func BenchmarkMask(b *testing.B) {
 	}
 }
 
-// BenchmarkUTF8 checks text in one piece, beside package unicode/utf8.
+// BenchmarkUTF8 checks text in one piece, and compares with package unicode/utf8.
 func BenchmarkUTF8(b *testing.B) {
 	for _, n := range sizes {
 		for _, in := range []struct {

@@ -16,8 +16,8 @@ type mode struct {
 	config ws.Compression
 }
 
-// newMode is the parameters that both ends have agreed on (RFC 7692 section
-// 7.1), with every message compressed.
+// newMode returns the mode with the parameters that both ends have agreed on (RFC 7692 section
+// 7.1). Every message is compressed.
 func newMode(name string, m ws.CompressionMode, bits, level int) mode {
 	alone := m == ws.CompressionNoTakeover
 	return mode{
@@ -42,9 +42,8 @@ func (m *mode) conn(s *stream, role frame.Role) *ws.Conn {
 	return ws.New(s, role, ws.Negotiated{Deflate: &agreed}, ws.Config{Compression: m.config})
 }
 
-// messages are different texts of n bytes, more than a window of them where that
-// is not too many: a single one would be learned by heart, by the window and by
-// the processor.
+// messages returns different texts of n bytes: more than fit into a window, unless that is too
+// many. A window and a processor would both learn a single text by heart.
 func messages(n int) [][]byte {
 	var all [][]byte
 	for seed := range uint64(min(1024, max(4, 64<<10/n))) {
@@ -53,11 +52,11 @@ func messages(n int) [][]byte {
 	return all
 }
 
-// compressSizes are those of the messages that are compressed.
+// compressSizes are the sizes in bytes of the messages that are compressed.
 var compressSizes = []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20}
 
-// BenchmarkCompress is Write with compression, framing included; ratio is the
-// size on the wire as a part of the text's.
+// BenchmarkCompress times Write with compression, framing included. ratio is the size on the wire
+// as a part of the text's size.
 func BenchmarkCompress(b *testing.B) {
 	for _, n := range compressSizes {
 		texts := messages(n)
@@ -84,8 +83,8 @@ func BenchmarkCompress(b *testing.B) {
 	}
 }
 
-// BenchmarkDecompress is ReadInto of what a client of ours has compressed and
-// masked, with the check of the text.
+// BenchmarkDecompress times ReadInto of what a client of ours has compressed and masked, including
+// the check of the text.
 func BenchmarkDecompress(b *testing.B) {
 	for _, n := range compressSizes {
 		texts := messages(n)
@@ -96,8 +95,8 @@ func BenchmarkDecompress(b *testing.B) {
 				for _, p := range texts {
 					must(b, client.Write(bg, ws.Text, p))
 				}
-				// The first text refers to nothing before it, so that all of
-				// them can follow the last again.
+				// The first text refers to nothing before it, so that all of them can follow the
+				// last one again.
 				c := m.conn(&stream{wire: sent.kept}, frame.Server)
 				buf := make([]byte, 0, n)
 				i := 0

@@ -10,13 +10,13 @@ import (
 
 var types = []ws.MessageType{ws.Text, ws.Binary}
 
-// BenchmarkRead receives masked messages from memory. ReadInto allocates
-// nothing, Read what it returns.
+// BenchmarkRead receives masked messages from memory. ReadInto allocates nothing, Read only what it
+// returns.
 func BenchmarkRead(b *testing.B) {
 	for _, t := range types {
 		for _, n := range sizes {
 			p := payload(t, n)
-			wire := masked(b, frame.Opcode(t), p)
+			wire := maskedFrames(b, frame.Opcode(t), p)
 			server := func() *ws.Conn { return ws.New(&stream{wire: wire}, frame.Server, ws.Negotiated{}, ws.Config{}) }
 			b.Run(t.String()+"/"+sizeName(n)+"/ReadInto", func(b *testing.B) {
 				c := server()
@@ -79,8 +79,8 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend queues sixteen small messages and lets them leave together.
-// The time is that of one message.
+// BenchmarkAppend queues sixteen small messages, which leave together. The time is that of one
+// message.
 func BenchmarkAppend(b *testing.B) {
 	const batch = 16
 	for _, n := range []int{16, 128, 1 << 10} {

@@ -10,9 +10,9 @@ import (
 	ws "github.com/rfc6455/ws/conn"
 )
 
-// BenchmarkEcho sends messages over loopback TCP, one at a time, to servers of
-// three kinds, and waits for each to come back. Both ends are in this process,
-// so that the time is that of a server and a client together.
+// BenchmarkEcho sends messages over loopback TCP, one at a time, to servers of three kinds, and
+// waits for each to come back. Both ends are in this process, so the time is that of a server and a
+// client together.
 func BenchmarkEcho(b *testing.B) {
 	for _, n := range []int{128, 1 << 10, 16 << 10, 1 << 20} {
 		for _, e := range echoes() {
@@ -31,8 +31,8 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// BenchmarkEchoBurst sends sixteen messages together: the best case for Append,
-// whose answers leave together too. The time is that of one message.
+// BenchmarkEchoBurst sends sixteen messages together. That is the best case for Append, whose
+// answers leave together, too. The time is that of one message.
 func BenchmarkEchoBurst(b *testing.B) {
 	const burst = 16
 	for _, n := range []int{128, 1 << 10} {

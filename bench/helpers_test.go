@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,10 @@ import (
 
 var bg = context.Background()
 
-// sizes are those of messages, in bytes.
+// sizes are the sizes of messages, in bytes.
 var sizes = []int{16, 128, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
 
-// sizeName is n for the name of a benchmark.
+// sizeName returns n for the name of a benchmark.
 func sizeName(n int) string {
 	switch {
 	case n >= 1<<20:
@@ -31,16 +32,15 @@ func sizeName(n int) string {
 
 // must ends the benchmark on an error.
 func must(b *testing.B, err error) {
-	b.Helper()
 	if err != nil {
+		b.Helper() // here, since it costs more than a small message
 		b.Fatal(err)
 	}
 }
 
 var vocabulary = strings.Fields("order price update account message server client session status pending remote local weiß été")
 
-// text returns n bytes of JSON-like text, valid UTF-8, the same for the same
-// seed.
+// text returns n bytes of JSON-like text, valid UTF-8. The same seed gives the same text.
 func text(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 64))
 	word := func() string { return vocabulary[r.IntN(len(vocabulary))] }
@@ -50,13 +50,13 @@ func text(seed uint64, n int) []byte {
 			r.IntN(1e6), word(), word(), r.IntN(100), r.IntN(1000), r.IntN(100), r.IntN(2) == 0, word(), word(), word(), r.Uint32())
 	}
 	p = p[:n]
-	for i := n - 1; i >= 0 && p[i] >= 0x80; i-- { // no part of a character at the end
+	for i := n - 1; i >= 0 && p[i] >= 0x80; i-- { // no incomplete character at the end
 		p[i] = '.'
 	}
 	return p
 }
 
-// payload is text as a message of type t is.
+// payload returns n bytes for a message of type t.
 func payload(t ws.MessageType, n int) []byte {
 	p := text(uint64(n), n)
 	if t == ws.Binary {
@@ -67,20 +67,30 @@ func payload(t ws.MessageType, n int) []byte {
 	return p
 }
 
-// stream is a transport in memory that gives the same bytes again and again, and
-// takes everything.
+// stream is a transport in memory that delivers the same bytes again and again, and accepts
+// everything.
 type stream struct {
 	wire    []byte
 	pos     int
 	kept    []byte // what was written, if keep is set
 	keep    bool
 	written int
+	expired bool
 }
 
 func (s *stream) Read(p []byte) (int, error) {
+	if s.expired {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n := copy(p, s.wire[s.pos:])
 	s.pos = (s.pos + n) % len(s.wire)
 	return n, nil
+}
+
+// SetReadDeadline supports a deadline in the past, and none.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.expired = !t.IsZero()
+	return nil
 }
 
 func (s *stream) Write(p []byte) (int, error) {
@@ -92,11 +102,10 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 func (s *stream) Close() error                     { return nil }
-func (s *stream) SetReadDeadline(time.Time) error  { return nil }
 func (s *stream) SetWriteDeadline(time.Time) error { return nil }
 
-// masked is as many of a client's frames with p as reads of any size need.
-func masked(b *testing.B, op frame.Opcode, p []byte) []byte {
+// maskedFrames returns a client's frames with p, as many as reads of any size need.
+func maskedFrames(b *testing.B, op frame.Opcode, p []byte) []byte {
 	e := frame.Encoder{Role: frame.Client}
 	var wire []byte
 	for i := uint32(1); len(wire) < 64<<10; i++ {
@@ -107,7 +116,7 @@ func masked(b *testing.B, op frame.Opcode, p []byte) []byte {
 	return wire
 }
 
-// tcpPair is the two ends of a connection over loopback, without the handshake.
+// tcpPair returns the two ends of a connection over loopback, without the handshake.
 func tcpPair(b *testing.B, ln net.Listener, cfg ws.Config) (server, client *ws.Conn) {
 	dialed, err := net.Dial("tcp", ln.Addr().String())
 	must(b, err)
@@ -116,7 +125,7 @@ func tcpPair(b *testing.B, ln net.Listener, cfg ws.Config) (server, client *ws.C
 	return ws.New(accepted, frame.Server, ws.Negotiated{}, cfg), ws.New(dialed, frame.Client, ws.Negotiated{}, cfg)
 }
 
-// listen is a listener on loopback that ends with the benchmark.
+// listen returns a listener on loopback that is closed when the benchmark ends.
 func listen(b *testing.B) net.Listener {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(b, err)

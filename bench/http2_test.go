@@ -18,16 +18,15 @@ import (
 	_ "github.com/rfc6455/ws/conn/xconnect"
 )
 
-// The sockets of the benchmarks of HTTP/2, and the connections that carry them.
+// The number of sockets in the benchmarks of HTTP/2, and of the connections that carry them.
 const (
 	sockets = 1000
 	links   = 10
 )
 
-// BenchmarkHTTP2 compares a thousand sockets as streams of ten connections of
-// HTTP/2 with a thousand of HTTP/1.1, all over TLS: the CPU time of a message and
-// its echo, and what a socket holds once it has exchanged one and waits. Both
-// ends are in the process.
+// BenchmarkHTTP2 compares a thousand sockets as streams of ten connections of HTTP/2 with a
+// thousand sockets of HTTP/1.1, all over TLS: the CPU time of a message and its echo, and what a
+// socket holds after it has exchanged one and while it waits. Both ends are in the process.
 func BenchmarkHTTP2(b *testing.B) {
 	for _, way := range []struct {
 		name string
@@ -70,7 +69,7 @@ func echoOver(b *testing.B, size int, dial func(*testing.B, *httptest.Server) []
 	b.ReportMetric(holds(before.StackInuse, after.StackInuse), "stack-B/socket")
 }
 
-// exchange sends n messages and awaits their echoes, shared among the sockets.
+// exchange sends n messages and waits for their echoes, shared among the sockets.
 func exchange(b *testing.B, conns []*ws.Conn, p []byte, n int) {
 	var wg sync.WaitGroup
 	for i, c := range conns {
@@ -123,7 +122,7 @@ func dialStreams(b *testing.B, srv *httptest.Server) []*ws.Conn {
 	return conns
 }
 
-// cpuTime is what the process has used.
+// cpuTime returns the processor time that the process has used.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	must(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))

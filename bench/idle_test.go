@@ -12,9 +12,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// BenchmarkIdle tells what a connection holds that has exchanged messages and
-// waits: its heap and its goroutine's stack, in bytes for each end. The time is
-// of no interest.
+// BenchmarkIdle reports what a connection holds that has exchanged messages and waits: its heap and
+// its goroutine's stack, in bytes for each end. The time is of no interest.
 func BenchmarkIdle(b *testing.B) {
 	serve := func(c *ws.Conn) { _ = c.Serve(bg, &ws.Events{}) }
 	read := func(c *ws.Conn) {
@@ -39,8 +38,7 @@ func BenchmarkIdle(b *testing.B) {
 
 func plainPair(b *testing.B, ln net.Listener) (s, c *ws.Conn) { return tcpPair(b, ln, ws.Config{}) }
 
-// tlsPair is a pair of connections over TLS, whose own buffers and keys count
-// too.
+// tlsPair returns a pair of connections over TLS, whose own buffers and keys count, too.
 func tlsPair(b *testing.B, ln net.Listener) (s, c *ws.Conn) {
 	dialed, err := net.Dial("tcp", ln.Addr().String())
 	must(b, err)
@@ -55,7 +53,7 @@ func tlsPair(b *testing.B, ln net.Listener) (s, c *ws.Conn) {
 	return ws.New(server, frame.Server, ws.Negotiated{}, ws.Config{}), ws.New(client, frame.Client, ws.Negotiated{}, ws.Config{})
 }
 
-// serverTLS has a certificate that is made once.
+// serverTLS returns a configuration with a certificate that is made once.
 var serverTLS = sync.OnceValue(func() *tls.Config {
 	s := httptest.NewUnstartedServer(nil)
 	s.StartTLS()
@@ -98,7 +96,7 @@ func idle(b *testing.B, f func(c *ws.Conn), pair func(*testing.B, net.Listener) 
 	}
 }
 
-// settle is the memory in use once pools are empty.
+// settle reads the memory in use once pools are empty.
 func settle(m *runtime.MemStats) {
 	for range 3 {
 		runtime.GC()

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/pool"
 	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
@@ -110,6 +111,11 @@ func (l *lateCancel) SetDeadline(t time.Time) error {
 	return err
 }
 
+func (l *lateCancel) Close() error {
+	l.interrupted <- true
+	return l.PipeConn.Close()
+}
+
 // request is an opening handshake with these headers besides the necessary
 // ones, Host among them.
 func request(headers ...string) string {
@@ -141,13 +147,6 @@ func TestCloseOutlivesServe(t *testing.T) {
 			<-c.Done()
 			wantEnd(t, c.Err(), CloseError{Code: 4000})
 		})
-	}
-}
-
-// inBothRoles runs a test as a subtest for each role.
-func inBothRoles(t *testing.T, name string, run func(*testing.T, frame.Role)) {
-	for _, role := range []frame.Role{frame.Server, frame.Client} {
-		t.Run(fmt.Sprintf("%s/%v", name, role), func(t *testing.T) { run(t, role) })
 	}
 }
 
@@ -233,7 +232,7 @@ func or(a, b error) error {
 
 // readAll reads a connection to its end.
 func readAll(c *Conn, way string) (err error) {
-	for !c.over(err) {
+	for !isEnd(err) {
 		switch way {
 		case "Read":
 			_, _, err = c.Read(bg)
@@ -399,7 +398,7 @@ func maskingKeys(t *testing.T) {
 	seen := make(map[uint32]int, n)
 	var last []byte
 	for range n {
-		key := maskingKey()
+		key := pool.MaskingKey()
 		seen[key]++
 		last = binary.LittleEndian.AppendUint32(last[:0], key)
 	}

@@ -1,51 +1,45 @@
 package conn
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/rfc6455/ws/conn/internal/outbox"
+	"github.com/rfc6455/ws/conn/internal/pool"
 	"github.com/rfc6455/ws/frame"
 )
 
 // loopStream gives the same bytes again and again, and takes everything.
 type loopStream struct {
-	wire []byte
-	pos  int
+	wire    []byte
+	pos     int
+	expired bool
 }
 
 func (l *loopStream) Read(p []byte) (int, error) {
+	if l.expired || len(l.wire) == 0 { // a pump may read it, if the machine is busy
+		return 0, os.ErrDeadlineExceeded
+	}
 	n := copy(p, l.wire[l.pos:])
 	l.pos = (l.pos + n) % len(l.wire)
 	return n, nil
 }
 
-func (l *loopStream) Write(p []byte) (int, error)     { return len(p), nil }
-func (l *loopStream) Close() error                    { return nil }
-func (l *loopStream) SetReadDeadline(time.Time) error { return nil }
-
-// wantAllocs checks how often f allocates once everything is warm.
-func wantAllocs(t *testing.T, name string, want float64, f func()) {
-	t.Helper()
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	for range 20 {
-		f()
-	}
-	if n := testing.AllocsPerRun(200, f); n > want {
-		t.Errorf("%s: %v allocations, want at most %v", name, n, want)
-	}
+// SetReadDeadline knows a deadline in the past, and none.
+func (l *loopStream) SetReadDeadline(t time.Time) error {
+	l.expired = !t.IsZero()
+	return nil
 }
 
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
+func (l *loopStream) Write(p []byte) (int, error) { return len(p), nil }
+func (l *loopStream) Close() error                { return nil }
 
 // TestAllocsInMemory: reading and writing allocate nothing, under Background
 // and under one cancellable context that is used again and again.
@@ -54,7 +48,7 @@ func TestAllocsInMemory(t *testing.T) {
 	defer cancel()
 	for _, role := range []frame.Role{frame.Server, frame.Client} {
 		for _, size := range []int{0, 128, 16 << 10, 64 << 10} {
-			peer := frame.Encoder{Role: 1 - role}
+			peer := frame.Encoder{Role: role.Peer()}
 			wire, err := peer.AppendFrame(nil, frame.Header{Opcode: frame.Text, Fin: true, Key: 0x12345678}, pattern(size))
 			check(err)
 			var template []byte
@@ -85,6 +79,83 @@ func TestAllocsInMemory(t *testing.T) {
 			})
 			check(c.CloseNow())
 		}
+	}
+}
+
+// TestAllocsSmallBuffer: ReadInto with a buffer that is too small, or none, allocates
+// once, and what the message needs.
+func TestAllocsSmallBuffer(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it empties the pools
+	for _, size := range []int{1, 600, 16 << 10, 64 << 10, 1 << 20} {
+		peer := frame.Encoder{Role: frame.Server}
+		wire, err := peer.AppendFrame(nil, frame.Header{Opcode: frame.Binary, Fin: true}, pattern(size))
+		check(err)
+		c := New(&loopStream{wire: wire}, frame.Client, Negotiated{}, Config{})
+		for _, buf := range [][]byte{nil, make([]byte, 0, size/3)} {
+			var p []byte
+			read := func() {
+				_, p, err = c.ReadInto(bg, buf)
+				check(err)
+			}
+			read() // makes the pools' buffers
+			if n := testing.AllocsPerRun(20, read); n > 1 {
+				t.Errorf("%d bytes into a buffer of %d: %v allocations, want 1", size, cap(buf), n)
+			}
+			if len(p) != size || cap(p) > size+size/4+16 {
+				t.Errorf("a message of %d bytes came in a slice of %d, with room for %d", size, len(p), cap(p))
+			}
+		}
+		check(c.CloseNow())
+	}
+}
+
+// TestReadGivesItsBuffer: a long message that fills the buffer in which it was put together is not
+// copied into another one, also if the pools are empty. The buffer is the caller's then, and no
+// later message gets it.
+func TestReadGivesItsBuffer(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	onOneProcessor(t)
+	const size = 1 << 20
+	peer := frame.Encoder{Role: frame.Server}
+	wire, err := peer.AppendFrame(nil, frame.Header{Opcode: frame.Binary, Fin: true}, pattern(size))
+	check(err)
+	for name, read := range map[string]func(c *Conn) ([]byte, error){
+		"Read": func(c *Conn) ([]byte, error) {
+			_, p, err := c.Read(bg)
+			return p, err
+		},
+		"ReadInto": func(c *Conn) ([]byte, error) {
+			_, p, err := c.ReadInto(bg, make([]byte, 0, 16))
+			return p, err
+		},
+	} {
+		c := New(&loopStream{wire: wire}, frame.Client, Negotiated{}, Config{})
+		var before, after runtime.MemStats
+		var kept [][]byte
+		for range 3 {
+			runtime.GC()
+			runtime.GC() // the second one empties the pools
+			runtime.ReadMemStats(&before)
+			p, err := read(c)
+			runtime.ReadMemStats(&after)
+			check(err)
+			kept = append(kept, p)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 3*size/2 {
+				t.Errorf("%s: a message of %d bytes took %d bytes of memory, want at most half as "+
+					"many more", name, size, n)
+			}
+		}
+		for _, p := range kept {
+			if !bytes.Equal(p, pattern(size)) {
+				t.Errorf("%s: a message has changed since it was read", name)
+			}
+		}
+		check(c.CloseNow())
 	}
 }
 
@@ -156,35 +227,10 @@ func idlePairs(t *testing.T, n int) (pairs [][2]*Conn, heap int) {
 	return pairs, (heapNow() - before) / (2 * n)
 }
 
-// onOneProcessor leaves one processor to a test that measures memory: the threads
-// and caches that the runtime has for each are no part of a connection, and count
-// on a machine with many.
-func onOneProcessor(t *testing.T) {
-	all := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(all) })
-}
-
-// heapNow is the live heap, pools emptied, once what earlier tests have left
-// behind is gone.
-func heapNow() int {
-	var m runtime.MemStats
-	last := 0
-	for i := range 30 {
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		now := int(m.HeapAlloc)
-		if i >= 3 && last-now < 1<<10 {
-			break
-		}
-		last = now
-	}
-	return int(m.HeapAlloc)
-}
-
 // TestSizeOfConn: one more word, and a Conn takes the next larger block of the
 // heap, with 32 bytes more, and so do a run of Serve, with 16, and the buffers of
 // the pools. What few connections need belongs behind a pointer: Conn.rare,
-// writeHalf.queue; what they need only now and then, into readBuffer and batch.
+// the outbox's line; what they need only now and then, into its Batch and pool.ReadBuffer.
 func TestSizeOfConn(t *testing.T) {
 	for _, x := range []struct {
 		name        string
@@ -192,8 +238,8 @@ func TestSizeOfConn(t *testing.T) {
 	}{
 		{"Conn", unsafe.Sizeof(Conn{}), 320},
 		{"server", unsafe.Sizeof(server{}), 32},
-		{"batch", unsafe.Sizeof(batch{}), 512},
-		{"readBuffer", unsafe.Sizeof(readBuffer{}), 18<<10 - 8}, // the runtime puts its word before what is larger than 512 bytes
+		{"outbox.Batch", unsafe.Sizeof(outbox.Batch{}), 512},
+		{"pool.ReadBuffer", unsafe.Sizeof(pool.ReadBuffer{}), 18<<10 - 8}, // the runtime puts its word before what is larger than 512 bytes
 	} {
 		if x.size > x.block {
 			t.Errorf("a %s has %d bytes, want at most %d", x.name, x.size, x.block)
@@ -206,6 +252,9 @@ func TestSizeOfConn(t *testing.T) {
 func TestHeapPerIdleConn(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector changes sizes")
+	}
+	if *inLoop {
+		t.Skip("these wait on goroutines: see TestHeapPerIdleLoopConn")
 	}
 	onOneProcessor(t)
 	const limit = 1400

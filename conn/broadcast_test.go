@@ -23,7 +23,7 @@ func TestBroadcastWithSlowPeers(t *testing.T) {
 	if !raceEnabled { // under which no memory is measured
 		onOneProcessor(t)
 	}
-	for policy, name := range []string{"refuse", "close", "drop newest", "drop oldest"} {
+	for policy, name := range []string{"close", "refuse", "drop newest", "drop oldest"} {
 		t.Run(name, func(t *testing.T) {
 			bubbles(t, func(t *testing.T, role frame.Role) {
 				var g Group
@@ -38,7 +38,7 @@ func TestBroadcastWithSlowPeers(t *testing.T) {
 						continue
 					}
 					go c.Serve(bg, &Events{})
-					go New(b, 1-role, Negotiated{}, Config{}).Serve(bg, &Events{
+					go New(b, role.Peer(), Negotiated{}, Config{}).Serve(bg, &Events{
 						Message: func(_ *Conn, _ MessageType, p []byte) {
 							if n := int(binary.BigEndian.Uint64(p)); n == got[i] {
 								got[i]++

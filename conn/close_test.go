@@ -17,21 +17,6 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// wantEnd checks how a connection ended.
-func wantEnd(t *testing.T, err error, want CloseError) {
-	t.Helper()
-	var got *CloseError
-	if !errors.As(err, &got) {
-		t.Fatalf("got %v, want a *CloseError", err)
-	}
-	if got.Code != want.Code || got.Reason != want.Reason || got.Remote != want.Remote || !errors.Is(got.Err, want.Err) {
-		t.Fatalf("got %+v, want %+v", *got, want)
-	}
-	if !errors.Is(err, net.ErrClosed) {
-		t.Fatalf("%v is not net.ErrClosed", err)
-	}
-}
-
 // TestCloseWithoutReader: Close reads the peer's answer itself.
 func TestCloseWithoutReader(t *testing.T) {
 	for _, role := range []frame.Role{frame.Server, frame.Client} {
@@ -250,8 +235,8 @@ func TestCloseEndsWriters(t *testing.T) {
 	})
 }
 
-// TestCloseWithinCallback returns at once, since only its own goroutine could
-// read the peer's answer.
+// TestCloseWithinCallback returns ErrClosing at once, since only its own goroutine
+// could read the peer's answer.
 func TestCloseWithinCallback(t *testing.T) {
 	overBoth(t, Config{}, func(t *testing.T, s, c *Conn) {
 		var events []string
@@ -266,8 +251,8 @@ func TestCloseWithinCallback(t *testing.T) {
 				},
 				Message: func(c *Conn, mt MessageType, p []byte) {
 					events = append(events, "message "+mt.String()+" "+string(p))
-					if err := c.Close(4000, "done"); err != nil {
-						t.Error(err)
+					if err := c.Close(4000, "done"); err != ErrClosing {
+						t.Errorf("Close = %v, want ErrClosing", err)
 					}
 				},
 				Error: func(_ *Conn, err error) { events = append(events, "error "+err.Error()) },
@@ -275,6 +260,9 @@ func TestCloseWithinCallback(t *testing.T) {
 					events = append(events, "close")
 					if c.State() != StateClosed {
 						t.Error(c.State())
+					}
+					if err := c.Close(CloseNormal, ""); err != nil {
+						t.Errorf("Close after the end = %v, want nil: it was clean", err)
 					}
 				},
 			})
@@ -467,7 +455,7 @@ func TestPlainStream(t *testing.T) {
 		peer.Close(CloseNormal, "")
 		peer.NetConn().Close()
 		<-c.Done()
-		if _, err := c.stream.Read(make([]byte, 1)); err == nil {
+		if _, err := c.transport.Unwrap().Read(make([]byte, 1)); err == nil {
 			t.Fatal("read after the end")
 		}
 	})

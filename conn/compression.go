@@ -1,70 +1,108 @@
+//go:build !js
+
 package conn
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/rfc6455/ws/conn/internal/deflate"
+	"github.com/rfc6455/ws/conn/internal/outbox"
 	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
 )
 
-// CompressionMode says whether and how permessage-deflate (RFC 7692) is
-// negotiated.
+// CompressionMode says whether and how permessage-deflate (RFC 7692) is negotiated.
 type CompressionMode uint8
 
 // The modes.
 const (
-	// CompressionOff neither offers nor accepts compression. It is the default:
-	// compressing secrets together with text that an attacker can choose tells
-	// the attacker about the secrets (RFC 7692 section 8; CRIME and BREACH).
+	// CompressionOff neither offers nor accepts compression. It is the default, because compression
+	// can leak. If secrets are compressed together with text that an attacker can choose, the sizes
+	// tell the attacker about the secrets (RFC 7692 section 8; CRIME and BREACH).
 	CompressionOff CompressionMode = iota
 
-	// CompressionNoTakeover compresses each message by itself, in both
-	// directions, and holds no memory between messages.
+	// CompressionNoTakeover compresses each message by itself, and asks the peer to do the same.
+	// Then nothing is held between messages. If the peer does not offer that, and browsers don't, a
+	// window is held for the peer's messages, unless Compression.WindowPolicy says otherwise.
 	CompressionNoTakeover
 
-	// CompressionTakeover lets messages refer to those before them, which makes
-	// small messages much smaller, and holds the two windows for as long as the
-	// connection lives. The peer may still insist on no takeover.
+	// CompressionTakeover lets a message refer to the messages before it. That makes small messages
+	// much smaller. It holds the two windows for as long as the connection lives. The peer may
+	// still insist on no takeover.
 	CompressionTakeover
 )
 
-// Compression is the configuration of permessage-deflate. Zero fields other
-// than Mode take their defaults.
+var compressionModeNames = [...]string{"off", "no takeover", "takeover"}
+
+// String returns the name of the mode, such as "no takeover".
+func (m CompressionMode) String() string {
+	if int(m) < len(compressionModeNames) {
+		return compressionModeNames[m]
+	}
+	return "unknown"
+}
+
+// WindowPolicy says what happens if a peer keeps a larger window between its messages than
+// [Compression] asks for. Such a client does not offer to bound its window. Such a server does not
+// grant the bound that it was asked for. The values are described at [handshake.WindowPolicy].
+type WindowPolicy = handshake.WindowPolicy
+
+// The policies.
+const (
+	WindowAccept  = handshake.WindowAccept  // the default: accept the window that the peer has
+	WindowDemand  = handshake.WindowDemand  // a server demands client_no_context_takeover unasked
+	WindowDecline = handshake.WindowDecline // a server does without compression, a client fails the handshake
+)
+
+// Compression is the configuration of permessage-deflate (RFC 7692). Fields that are zero take
+// their defaults. A zero Mode means no compression.
 type Compression struct {
-	// Mode switches it on.
+	// Mode switches compression on. Default: CompressionOff.
 	Mode CompressionMode
 
-	// Level is how hard messages are compressed: 1, the default, is the
-	// fastest, 9 the most thorough. Keep to 1 where strangers write the text that
-	// is sent: they can make one MiB take level 6 a tenth of a second of processor
-	// time, and level 9 a whole one, where level 1 takes a hundredth.
+	// Level is how hard messages are compressed. 1 is the fastest and 9 the most thorough. Default:
+	// 1. Keep to 1 if strangers write the text that is sent. They can write one MiB on which level
+	// 6 takes a tenth of a second of processor time, and level 9 a whole second. Level 1 takes a
+	// hundredth of a second.
 	Level int
 
-	// Threshold is the size in bytes below which a message is sent plain, since
-	// its header would cost more than compression saves. Default: 64 with
-	// takeover, where earlier messages help, else 256. Negative: all are
-	// compressed.
+	// Threshold is a size in bytes. A message below it is sent plain, since the cost of compression
+	// would be more than it saves. Default: 64 with takeover, since earlier messages help there,
+	// else 256. Negative: all messages are compressed.
 	Threshold int
 
-	// ServerWindowBits and ClientWindowBits bound the windows of the two
-	// directions, named by who compresses: 8 to 15, for 256 B to 32 KiB. A
-	// connection holds both windows between messages where there is takeover:
-	// with 15 that is 64 KiB for each connection, with the default of 12 it is 8
-	// KiB. Without takeover the default is 15, as nothing is held.
+	// ServerWindowBits and ClientWindowBits bound the windows of the two directions. They are named
+	// by who compresses. 8 to 15 bits stand for 256 B to 32 KiB. Use 9 at least if peers compress
+	// with zlib, as most do. zlib has no window of 8 bits, so that such a peer declines them, or
+	// sends what can't be read (1007). With takeover a connection holds between messages what has
+	// passed, up to the size of both windows: 64 KiB with 15 bits, 8 KiB with 12.
 	//
-	// A server can bound a client's window only if the client lets it (RFC 7692
-	// section 7.1.2.2). Chromium does. Firefox does not: it is told to compress
-	// each message by itself, so that its window costs nothing between messages
-	// either. With ClientWindowBits of 15 it keeps its takeover. Likewise a client
-	// asks a server that can't bound its window, as some can't, to compress each
-	// message by itself.
+	// For what this side sends, the default is 12 with takeover, even if the peer allows more.
+	// Without takeover it is 15, since nothing is held.
+	//
+	// For what its clients send, a server's default is 12. It is 15 if WindowPolicy makes sure that
+	// no window is held. A server can bound a client's window only if the client lets it (RFC 7692
+	// section 7.1.2.2). Chromium does. Firefox does not, nor do many libraries. WindowPolicy says
+	// what happens to them.
+	//
+	// By default a client asks for no bound of the server's window, since not all servers
+	// understand that. Up to 32 KiB are held for a server that has no bound of its own. The client
+	// asks if ServerWindowBits is below 15, or if WindowPolicy is not WindowAccept, for which the
+	// default is 12. A second offer then asks a server that can't bound its window to compress each
+	// message by itself. A few servers get two offers wrong.
 	ServerWindowBits, ClientWindowBits int
 
-	// Fragment lets a compressed message that is longer than Config.FragmentSize
-	// be split into frames, as a plain one is. By default it is one frame,
-	// since Safari fails on compressed fragments; control frames then wait for
-	// its end. NextWriter splits in either case.
+	// WindowPolicy says what happens if the peer's window can't be bound as the window bits above
+	// say. Default: WindowAccept. The window for the peer's messages then holds no more than has
+	// come, and 32 KiB at the most. If a server for browsers alone has to hold less, it can use
+	// WindowDemand.
+	WindowPolicy WindowPolicy
+
+	// Fragment lets a compressed message that is longer than Config.FragmentSize be split into
+	// frames, as a plain one is. By default such a message is one frame, since Safari fails on
+	// compressed fragments. Control frames then wait for the end of the message. [Conn.NextWriter]
+	// splits in either case.
 	Fragment bool
 }
 
@@ -74,57 +112,75 @@ const (
 	defaultThreshold         = 256
 )
 
-// errMode is the mistake of a Compression.Mode that does not exist.
-var errMode = errors.New("websocket: Compression.Mode must be CompressionOff, CompressionNoTakeover or CompressionTakeover")
+// The mistakes of a Compression with a value that does not exist.
+var (
+	errMode         = errors.New("websocket: Compression.Mode must be CompressionOff, CompressionNoTakeover or CompressionTakeover")
+	errWindowPolicy = errors.New("websocket: Compression.WindowPolicy must be WindowAccept, WindowDemand or WindowDecline")
+)
 
-// bits is the bound of a window as it is negotiated.
-func (z *Compression) bits(configured int) int {
-	if configured == 0 && z.Mode == CompressionTakeover {
+// holds reports whether a window may have to be held for the peer's messages.
+func (z *Compression) holds() bool {
+	return z.Mode == CompressionTakeover || z.WindowPolicy == WindowAccept
+}
+
+// check reports the first field whose value does not exist.
+func (z *Compression) check() error {
+	switch {
+	case z.Mode > CompressionTakeover:
+		return errMode
+	case z.WindowPolicy > WindowDecline:
+		return errWindowPolicy
+	}
+	return nil
+}
+
+// windowBits returns the bound of a window. held says whether the window is held between messages.
+func windowBits(configured int, held bool) int {
+	switch {
+	case configured != 0:
+		return configured
+	case held:
 		return defaultTakeoverBits
 	}
-	return configured
+	return deflate.MaxWindowBits
 }
 
-// policy is what a server wants; nil: no compression.
+// policy returns what a server wants. It is nil for no compression.
 func (z *Compression) policy() (*handshake.DeflatePolicy, error) {
-	switch {
-	case z.Mode == CompressionOff:
-		return nil, nil
-	case z.Mode > CompressionTakeover:
-		return nil, errMode
+	if err := z.check(); err != nil || z.Mode == CompressionOff {
+		return nil, err
 	}
+	alone := z.Mode == CompressionNoTakeover
 	return &handshake.DeflatePolicy{
-		ServerNoContextTakeover: z.Mode == CompressionNoTakeover,
-		ClientNoContextTakeover: z.Mode == CompressionNoTakeover,
-		ServerMaxWindowBits:     z.bits(z.ServerWindowBits),
-		ClientMaxWindowBits:     z.bits(z.ClientWindowBits),
+		ServerNoContextTakeover: alone,
+		ClientNoContextTakeover: alone,
+		ServerMaxWindowBits:     windowBits(z.ServerWindowBits, !alone),
+		ClientMaxWindowBits:     windowBits(z.ClientWindowBits, z.holds()),
+		WindowPolicy:            z.WindowPolicy,
 	}, nil
 }
 
-// offer is what a client offers; nil: no compression.
+// offer returns what a client offers. It is nil for no compression. The default is the offer of
+// Chromium, which all servers know.
 func (z *Compression) offer() (*handshake.DeflateOffer, error) {
-	switch {
-	case z.Mode == CompressionOff:
-		return nil, nil
-	case z.Mode > CompressionTakeover:
-		return nil, errMode
+	if err := z.check(); err != nil || z.Mode == CompressionOff {
+		return nil, err
 	}
-	server, client := z.bits(z.ServerWindowBits), z.bits(z.ClientWindowBits)
+	alone := z.Mode == CompressionNoTakeover
+	server := windowBits(z.ServerWindowBits, !alone && z.WindowPolicy != WindowAccept)
 	if server == deflate.MaxWindowBits {
-		server = 0 // no bound: a parameter that says so would only be refused by some
-	}
-	if client == 0 {
-		client = deflate.MaxWindowBits // the server may bound it
+		server = 0 // no bound: some servers would refuse a parameter that says so
 	}
 	return &handshake.DeflateOffer{
-		ServerNoContextTakeover: z.Mode == CompressionNoTakeover,
-		ClientNoContextTakeover: z.Mode == CompressionNoTakeover,
+		ServerNoContextTakeover: alone,
+		ClientNoContextTakeover: alone,
 		ServerMaxWindowBits:     server,
-		ClientMaxWindowBits:     client,
+		ClientMaxWindowBits:     windowBits(z.ClientWindowBits, false), // the server may bound it
+		WindowPolicy:            z.WindowPolicy,
 	}, nil
 }
 
-// threshold resolves Threshold for a sender that has takeover or not.
+// threshold resolves Threshold. takeover says whether the sender has takeover.
 func (z *Compression) threshold(takeover bool) int {
 	if takeover {
 		return setting(z.Threshold, defaultThresholdTakeover, 0)
@@ -136,9 +192,7 @@ func (z *Compression) threshold(takeover bool) int {
 type codec struct {
 	agreed handshake.Deflate
 
-	// The write half's, guarded by Conn.mu or held by the message with the turn.
-	enc       deflate.Encoder
-	threshold int
+	outbox.Zip // of sending
 
 	// The read half's.
 	dec  deflate.Decoder
@@ -146,115 +200,30 @@ type codec struct {
 	size int        // of the last message that was inflated: room for the next
 }
 
-// newCodec sets up what was agreed, for role's side of it; nil for nothing.
+// newCodec returns a codec for role's side of what was agreed. It is nil if agreed is nil.
 func newCodec(agreed *handshake.Deflate, role frame.Role, cfg *Config) *codec {
 	if agreed == nil {
 		return nil
 	}
 	z := &codec{agreed: *agreed}
-	out, in := &z.enc, &z.dec
+	out, in := &z.Encoder, &z.dec
 	serverBits, clientBits := uint8(agreed.ServerMaxWindowBits), uint8(agreed.ClientMaxWindowBits)
+	own := cfg.Compression.ServerWindowBits
 	if role == frame.Server {
 		out.WindowBits, out.Takeover = serverBits, !agreed.ServerNoContextTakeover
 		in.WindowBits, in.Takeover = clientBits, !agreed.ClientNoContextTakeover
 	} else {
+		own = cfg.Compression.ClientWindowBits
 		out.WindowBits, out.Takeover = clientBits, !agreed.ClientNoContextTakeover
 		in.WindowBits, in.Takeover = serverBits, !agreed.ServerNoContextTakeover
 	}
+	if most := windowBits(own, out.Takeover); most >= deflate.MinWindowBits {
+		out.WindowBits = min(cmp.Or(out.WindowBits, deflate.MaxWindowBits), uint8(min(most, deflate.MaxWindowBits)))
+	}
 	out.Level = uint8(max(0, min(cfg.Compression.Level, 9)))
-	z.threshold = cfg.Compression.threshold(out.Takeover)
-	if cfg.Compression.Mode == CompressionOff { // negotiated elsewhere, for New: taken, but not used
-		z.threshold = maxInt
+	z.Threshold = cfg.Compression.threshold(out.Takeover)
+	if cfg.Compression.Mode == CompressionOff { // negotiated elsewhere, for New: never used to send
+		z.Threshold = maxInt
 	}
 	return z
-}
-
-// compresses reports whether a message of n bytes leaves compressed.
-func (c *Conn) compresses(t MessageType, n int) bool {
-	return c.z != nil && t&Uncompressed == 0 && n >= c.z.threshold
-}
-
-// remembers reports whether a compressed message, once it is encoded, is a part
-// of the window that the next ones refer to.
-func (c *Conn) remembers(t MessageType, n int) bool {
-	return c.compresses(t, n) && c.z.enc.Takeover
-}
-
-// appendCompressed appends a compressed message in one frame. Call with c.mu
-// held.
-func (c *Conn) appendCompressed(dst []byte, t MessageType, p []byte) []byte {
-	wire := c.z.enc.Append(getBuffer(len(p)), p, deflate.Last)
-	dst = c.appendFrame(dst, frame.Header{Opcode: opcode(t), Fin: true, RSV: frame.RSV1}, wire)
-	if tr := c.cfg.Trace; tr != nil {
-		tr.sentMessage(c, MessageInfo{Type: t, Compressed: true, Size: int64(len(p)), Wire: int64(len(wire))})
-	}
-	putBuffer(wire)
-	return dst
-}
-
-// part says where in its message a piece lies that ends it or not.
-func part(ev frame.Event) deflate.Part {
-	if ev.Fin {
-		return deflate.Last
-	}
-	return deflate.More
-}
-
-// inflate takes a piece of a compressed message, checks its text as it comes,
-// and reports whether the message is complete.
-func (c *Conn) inflate(ev frame.Event) (complete bool, err error) {
-	r, z := &c.rd, c.z
-	if len(ev.Data) > 0 {
-		r.reserveInflated(4*len(ev.Data), z.size)
-	}
-	had := len(r.msg)
-	r.msg, err = z.dec.Append(r.msg, ev.Data, part(ev))
-	if err != nil {
-		return false, inflateError(err)
-	}
-	if !c.checkText(r.msg[had:], ev.Fin) {
-		return false, frame.ErrInvalidUTF8
-	}
-	if ev.Fin {
-		r.in.message = nil // where it is an empty one
-		z.size = len(r.msg)
-	}
-	return ev.Fin, nil
-}
-
-// checkText checks the next bytes of an inflated message: "fin" where the last
-// ones are among them.
-func (c *Conn) checkText(p []byte, fin bool) bool {
-	z := c.z
-	return c.rd.typ != Text || z.text.Write(p) && (!fin || z.text.Done())
-}
-
-// wireLimit bounds the frames of a message of at most limit bytes: one that is
-// compressed may be longer than its text, if that can't be compressed.
-func (c *Conn) wireLimit(limit int64) int64 {
-	const most = 1<<63 - 1
-	if c.z == nil || limit <= 0 || limit > most/2 {
-		return limit
-	}
-	return limit + limit/1024 + 1024
-}
-
-// reserveInflated makes room for n bytes, or for as many as the last message
-// had, up to a bound that costs no more than the frame buffers do.
-func (r *readHalf) reserveInflated(n, last int) {
-	n = max(n, min(last, 1<<maxClass))
-	if n -= cap(r.msg) - len(r.msg); n <= 0 || len(r.msg) > 0 {
-		return
-	}
-	if r.pooled {
-		r.msg = grow(r.msg, n+cap(r.msg)-len(r.msg))
-	}
-}
-
-// inflateError is the rule that the codec's error says was broken.
-func inflateError(err error) error {
-	if err == deflate.ErrTooBig {
-		return ErrMessageTooBig
-	}
-	return frame.ErrInvalidDeflate
 }

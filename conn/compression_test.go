@@ -20,13 +20,6 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// deflated is what both sides agreed on, for tests without a handshake.
-func deflated(bits int) *handshake.Deflate {
-	return &handshake.Deflate{ServerMaxWindowBits: bits, ClientMaxWindowBits: bits}
-}
-
-var takeover = Config{Compression: Compression{Mode: CompressionTakeover, Threshold: -1}}
-
 // inflater is the other side of a compressed direction, by compress/flate: the
 // window is a dictionary for each message.
 type inflater struct{ window []byte }
@@ -68,7 +61,7 @@ func zipPeer(t testing.TB, role frame.Role, bits int, cfg Config) (*Conn, *wstes
 	a, b := wstest.Pipe(1 << 20)
 	c := New(a, role, Negotiated{Deflate: deflated(bits)}, cfg)
 	t.Cleanup(func() { _ = c.CloseNow() })
-	return c, wstest.NewPeer(t, b, 1-role)
+	return c, wstest.NewPeer(t, b, role.Peer())
 }
 
 // sendZipped sends a compressed message in frames of at most size bytes.
@@ -144,12 +137,6 @@ func TestCompressionNeverDesyncs(t *testing.T) {
 			})
 		}
 	}
-}
-
-func cancelled() context.Context {
-	ctx, cancel := context.WithCancel(bg)
-	cancel()
-	return ctx
 }
 
 // sendOneWay sends p in one of the ways.
@@ -460,6 +447,8 @@ func TestCompressionHandshake(t *testing.T) {
 	alone := Compression{Mode: CompressionNoTakeover}
 	with := Compression{Mode: CompressionTakeover}
 	nine := Compression{Mode: CompressionTakeover, ServerWindowBits: 9, ClientWindowBits: 10}
+	demanding := Compression{Mode: CompressionNoTakeover, WindowPolicy: WindowDemand}
+	strict := Compression{Mode: CompressionTakeover, WindowPolicy: WindowDecline}
 	for _, tt := range []struct {
 		server, client Compression
 		want           handshake.Deflate
@@ -467,8 +456,12 @@ func TestCompressionHandshake(t *testing.T) {
 		{off, with, handshake.Deflate{}},
 		{with, off, handshake.Deflate{}},
 		{with, with, handshake.Deflate{ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}},
-		{alone, with, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}},
-		{alone, alone, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
+		{alone, with, handshake.Deflate{ServerNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 12}},
+		{with, alone, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}},
+		{alone, alone, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 12}},
+		{demanding, with, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}},
+		{with, strict, handshake.Deflate{ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}},
+		{strict, alone, handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 12, ClientMaxWindowBits: 12}},
 		{nine, with, handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 10}},
 		{with, nine, handshake.Deflate{ServerMaxWindowBits: 9, ClientMaxWindowBits: 10}},
 	} {
@@ -495,9 +488,11 @@ func TestCompressionHandshake(t *testing.T) {
 		_ = c.Close(CloseNormal, "")
 		srv.Close()
 	}
-	d := &Dialer{Config: Config{Compression: Compression{Mode: 9}}}
-	if _, _, err := d.Dial(bg, "ws://127.0.0.1:1"); !errors.Is(err, errMode) {
-		t.Error(err)
+	for want, z := range map[error]Compression{errMode: {Mode: 9}, errWindowPolicy: {Mode: CompressionTakeover, WindowPolicy: 9}} {
+		d := &Dialer{Config: Config{Compression: z}}
+		if _, _, err := d.Dial(bg, "ws://127.0.0.1:1"); !errors.Is(err, want) {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,13 +1,18 @@
+//go:build !js
+
 package conn
 
 import (
 	"io"
+	"log"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/ending"
+	"github.com/rfc6455/ws/conn/internal/outbox"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
 )
@@ -20,39 +25,29 @@ const (
 	Text   = MessageType(frame.Text)   // UTF-8 text: a string in a browser
 	Binary = MessageType(frame.Binary) // any bytes: a Blob or an ArrayBuffer in a browser
 
-	// Uncompressed is ORed to a type when writing, to send this message
-	// without compression on a connection that negotiated it: for secrets
-	// beside text that an attacker can choose (RFC 7692 section 8).
+	// Uncompressed is ORed to a type when writing. The message is then sent without compression,
+	// even if the connection has agreed on compression. Use it for secrets that stand beside text
+	// which an attacker can choose (RFC 7692 section 8).
 	Uncompressed = MessageType(0x80)
 )
 
 // String returns "text", "binary" or the number.
 func (t MessageType) String() string { return frame.Opcode(t &^ Uncompressed).String() }
 
-// CloseCode is the code of a Close frame (RFC 6455 section 7.4).
-type CloseCode = frame.CloseCode
+// Role is a side of a connection: [frame.Role].
+type Role = frame.Role
 
-// Close codes that programs use; package frame has all of them.
+// The roles, for New.
 const (
-	CloseNormal          = frame.NormalClosure
-	CloseGoingAway       = frame.GoingAway
-	CloseProtocolError   = frame.ProtocolError
-	CloseUnsupportedData = frame.UnsupportedData
-	CloseNoStatus        = frame.NoStatus // never on the wire: a Close frame without a code
-	CloseAbnormal        = frame.Abnormal // never on the wire: no Close frame came
-	CloseInvalidPayload  = frame.InvalidPayload
-	ClosePolicyViolation = frame.PolicyViolation
-	CloseMessageTooBig   = frame.MessageTooBig
-	CloseInternalError   = frame.InternalError
-	CloseTryAgainLater   = frame.TryAgainLater
+	RoleServer = frame.Server // accepts the opening handshake; its frames are not masked
+	RoleClient = frame.Client // began the opening handshake; its frames are masked (RFC 6455 section 5.3)
 )
 
-// State is the state of a connection, with the numbers of a browser's
-// readyState.
+// State is the state of a connection. The numbers are those of a browser's readyState.
 type State uint8
 
-// The states of RFC 6455 section 7.1. Connecting is listed for the sake of the
-// numbers: a Conn exists from Open on.
+// The states of RFC 6455 section 7.1. No Conn is ever in StateConnecting: a Conn exists from
+// StateOpen on. The constant keeps the numbers right.
 const (
 	StateConnecting State = iota // the opening handshake runs
 	StateOpen                    // messages flow
@@ -73,61 +68,65 @@ func (s State) String() string {
 	return "closed"
 }
 
-// Conn is a WebSocket connection (RFC 6455). It is made by Dial, Upgrade,
-// UpgradeNet or New.
+// Conn is a WebSocket connection (RFC 6455). [Dial], [Upgrade], [Upgrader.UpgradeNet] and [New]
+// make one.
 //
-// One goroutine reads at a time; any number may write, ping and close, at the
-// same time as the reader. See the package documentation for the table of
-// what may run beside what.
+// One goroutine reads at a time. Any number of goroutines may write, ping and close, while that one
+// reads. The package documentation has a table of what may run beside what.
 type Conn struct {
-	stream stream          // the transport as everybody below sees it
-	raw    syscall.RawConn // the same as a descriptor, where that is possible; else nil
-	cfg    *Config
+	transport transport.Transport
+	cfg       *Config
 
-	*plainStream // where raw is nil
+	rd   readHalf
+	keep *keepalive // nil while off
 
-	rd    readHalf
-	watch watchRef
-	keep  *keepalive // nil while off
+	limit atomic.Int64          // MaxMessageSize, read by the reader before each header
+	given atomic.Pointer[given] // nil: nothing
 
-	limit atomic.Int64 // MaxMessageSize, read by the reader before each header
-	data  atomic.Pointer[any]
+	reading ending.State // who reads, and whether the transport is closed
+	began   atomic.Bool  // somebody has read
 
-	// mu guards what follows: the write half and the closing handshake, which
-	// are one state machine, since a Close frame ends the writing.
-	mu sync.Mutex
-	wr writeHalf
-	cl closing
+	// mu guards what follows: the sending and the closing handshake. These are one state machine,
+	// since a Close frame ends the sending.
+	mu  sync.Mutex
+	box outbox.Outbox
+	err *CloseError // how the connection ends, set once
 
 	rare *rare // nil until it is needed
 
-	subprotocol *string // nil: none
-	z           *codec  // permessage-deflate; nil where it was not agreed
+	z *codec // permessage-deflate; nil if it was not agreed
 }
 
-// rare is what few connections have, or only at their end.
+// rare holds what few connections need, or what they need only at their end.
 type rare struct {
 	pings *pingWait // in the order of sending
 
-	// Where the queue was full, or somebody wants to know when it is not.
-	dropped uint64
-	marks   []mark
-
 	// Of the closing.
-	done  chan struct{} // closed at the end; made when someone asks
-	freed chan struct{} // gets a token when the read half becomes free while closing
-	timer *time.Timer   // Config.CloseTimeout
+	sent     CloseCode     // of this side's Close frame: CloseError.Sent
+	writeErr *CloseError   // of a write that failed; the reader may find a better cause
+	done     chan struct{} // closed at the end; made when someone asks
+	after    func(*Conn)   // of AfterClose
+	timer    timer         // Config.CloseTimeout; nil: not set
+
+	serving *server // a run of Serve with callbacks for Pings or Pongs
 }
 
-// makeRare makes c.rare, unless it is there. Call with c.mu held.
-func (c *Conn) makeRare() *rare {
-	if c.rare == nil {
-		c.rare = new(rare)
-	}
-	return c.rare
+// pingWait is a Ping that waits for its Pong.
+type pingWait struct {
+	next    *pingWait // sent after this one
+	payload [8]byte
+	sent    time.Time
+	pong    chan struct{} // closed at the end of the connection
 }
 
-// Negotiated is what the opening handshake agreed, for New.
+// given holds what a connection is given from outside.
+type given struct {
+	subprotocol string      // that was agreed
+	data        any         // of SetData, or of Upgrader.Check
+	errorLog    *log.Logger // of the http.Server; nil: package log
+}
+
+// Negotiated is what the opening handshake has agreed on. [New] takes it.
 type Negotiated struct {
 	Subprotocol string             // the subprotocol, or empty
 	Deflate     *handshake.Deflate // the parameters of permessage-deflate, or nil
@@ -136,41 +135,97 @@ type Negotiated struct {
 	request *handshake.Request // of an Upgrader's, for Trace.Opened
 }
 
-// New makes a connection of any stream over which the opening handshake is
-// done: an HTTP/2 stream, a pipe, an SSH channel. role is this side's role.
+// New makes a connection of a stream on which the opening handshake is done. The stream may be an
+// HTTP/2 stream, a pipe or an SSH channel. role is this side's role. The connection owns rwc from
+// then on, and closes it at its end.
 //
-// Contexts need a stream whose reads can be interrupted: if rwc has
-// SetReadDeadline, that is used. If not, New's connection reads ahead through
-// a goroutine of its own, which lives until the stream ends. If rwc has
-// CloseWrite, the closing handshake uses it. *net.TCPConn and *net.UnixConn
-// are read without holding a buffer while they wait.
-func New(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg Config) *Conn {
+// Contexts work only if a read from the stream can be interrupted. If rwc has a SetReadDeadline
+// that works, New uses that. If not, the connection reads ahead through a goroutine of its own,
+// which lives until the stream ends. To find out whether the deadlines of an unknown type work, New
+// reads once under a deadline in the past. It waits for that read for 50 ms at most.
+//
+// If rwc has CloseWrite, the closing handshake uses it. If rwc has ErrorLog() *log.Logger, panics
+// of callbacks are logged there instead of by package log. A connection over a *net.TCPConn or a
+// *net.UnixConn holds no buffer while it waits for the peer.
+func New(rwc io.ReadWriteCloser, role Role, n Negotiated, cfg Config) *Conn {
 	return newConn(rwc, role, n, &cfg)
 }
 
 func newConn(rwc io.ReadWriteCloser, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	s, raw := newStream(rwc)
-	return newConnOver(s, raw, role, n, cfg)
+	return newConnOver(transport.Fit(rwc), role, n, cfg)
 }
 
-// newConnOver is newConn for what newStream returns.
-func newConnOver(s stream, raw syscall.RawConn, role frame.Role, n Negotiated, cfg *Config) *Conn {
-	c := &Conn{stream: s, raw: raw, cfg: cfg, z: newCodec(n.Deflate, role, cfg)}
-	if n.Subprotocol != "" {
-		agreed := n.Subprotocol // declared here, it is allocated here alone
-		c.subprotocol = &agreed
+// newConnOver is newConn for a stream whose reads can be interrupted.
+func newConnOver(l transport.Link, role frame.Role, n Negotiated, cfg *Config) *Conn {
+	if lp := cfg.loop(); lp != nil {
+		l = l.InLoop(lp)
+	}
+	c := &Conn{cfg: cfg, z: newCodec(n.Deflate, role, cfg)}
+	if l.Socket() {
+		c.transport.Init(l)
+	} else {
+		c.transport.InitPlain(l, owner{c})
 	}
 	c.limit.Store(cfg.maxMessageSize())
 	c.rd.dec = frame.Decoder{Role: role, MaxFragments: cfg.maxFragments(), AllowRSV1: c.z != nil}
-	if c.raw == nil {
-		c.plainStream = &plainStream{timer: newWriteTimer(c)}
-	}
-	c.wr.enc = frame.Encoder{Role: role, AllowRSV1: c.z != nil}
-	c.rd.early(n.Early)
-	c.startKeepalive() // first: Trace.Opened may give c to others, or end it
+	c.box.Init(outbox.Settings{
+		Role: role, Policy: outbox.Policy(cfg.QueuePolicy), Vectors: l.Socket(), Extras: c.extras(),
+	})
+	c.boundQueueLocked() // nobody else has c
+	c.rd.setEarly(n.Early)
+	c.takeOver(&n)
+	c.keep = newKeepalive(c)
+	c.keep.start() // before Trace.Opened, which may give c to others, or end it
 	cfg.Trace.opened(c, n.request)
 	cfg.Group.add(c)
 	return c
+}
+
+// takeOver keeps what the connection needs later of the handshake and of an Upgrader's request.
+func (c *Conn) takeOver(n *Negotiated) {
+	g := given{subprotocol: n.Subprotocol, errorLog: errorLog(n.request)}
+	if n.request != nil {
+		g.data = n.request.Data
+	}
+	if g.errorLog == nil {
+		g.errorLog = logOf(c.transport.Unwrap())
+	}
+	if g.subprotocol != "" || g.data != nil || g.errorLog != nil {
+		kept := g // a variable of its own, so that only this path allocates
+		c.given.Store(&kept)
+	}
+}
+
+// logOf returns the ErrorLog of a stream. It is nil if the stream has none.
+func logOf(rwc io.ReadWriteCloser) *log.Logger {
+	if l, ok := rwc.(interface{ ErrorLog() *log.Logger }); ok {
+		return l.ErrorLog()
+	}
+	return nil
+}
+
+// extras returns what the outbox needs beside plain frames: compression, and hooks for the Trace.
+// Most connections need neither.
+func (c *Conn) extras() *outbox.Extras {
+	if c.z == nil && c.cfg.Trace == nil {
+		return nil
+	}
+	x := new(outbox.Extras)
+	if c.z != nil {
+		x.Zip = &c.z.Zip
+	}
+	if t := c.cfg.Trace; t != nil {
+		x.Hooks = t.hooks(c)
+	}
+	return x
+}
+
+// makeRareLocked returns c.rare. If there is none, it makes one.
+func (c *Conn) makeRareLocked() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
 }
 
 // State returns the connection's state. It may be called concurrently.
@@ -184,20 +239,20 @@ func (c *Conn) State() State {
 	return StateClosing
 }
 
-// Subprotocol returns the subprotocol that was agreed, or "" (RFC 6455
-// section 1.9).
+// Subprotocol returns the subprotocol that was agreed (RFC 6455 section 1.9). It is "" if there is
+// none. It may be called concurrently.
 func (c *Conn) Subprotocol() string {
-	if c.subprotocol == nil {
-		return ""
+	if g := c.given.Load(); g != nil {
+		return g.subprotocol
 	}
-	return *c.subprotocol
+	return ""
 }
 
 // role is this side's role.
-func (c *Conn) role() frame.Role { return c.wr.enc.Role }
+func (c *Conn) role() frame.Role { return c.box.Role() }
 
-// Deflate returns the parameters of permessage-deflate that were agreed; the
-// zero value where compression was not (RFC 7692 section 7.1).
+// Deflate returns the parameters of permessage-deflate that were agreed (RFC 7692 section 7.1). If
+// compression was not agreed, it returns the zero value. It may be called concurrently.
 func (c *Conn) Deflate() handshake.Deflate {
 	if c.z == nil {
 		return handshake.Deflate{}
@@ -205,88 +260,134 @@ func (c *Conn) Deflate() handshake.Deflate {
 	return c.z.agreed
 }
 
-// Buffered returns how many bytes wait to be sent, headers included: what a
-// browser calls bufferedAmount. It may be called concurrently.
-func (c *Conn) Buffered() int {
+// SetMaxMessageSize changes Config.MaxMessageSize for this connection, from the next frame on. Zero
+// and negative values mean the same as there. It may be called concurrently.
+func (c *Conn) SetMaxMessageSize(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wr.buffered()
-}
-
-// SetMaxMessageSize changes Config.MaxMessageSize for this connection, with
-// the same meaning of zero and negative values, from the next frame on. It may
-// be called concurrently.
-func (c *Conn) SetMaxMessageSize(n int64) {
 	c.limit.Store(setting(n, defaultMaxMessageSize, 0))
+	c.boundQueueLocked()
 }
 
-// SetData keeps a value of the caller's with the connection, for callbacks
-// that need to know whose it is. It may be called concurrently.
+// boundQueueLocked lets the outbox hold what queueSize says. If no message of the peer is too long
+// to be received, none is to be sent back.
+func (c *Conn) boundQueueLocked() {
+	c.box.SetBound(c.queueSize(), c.cfg.Queue == 0 && c.limit.Load() <= 0)
+}
+
+// queueSize is Config.Queue. Its default is twice what one message of the peer may have, as much as
+// there is with the defaults of both.
+func (c *Conn) queueSize() int {
+	if c.cfg.Queue != 0 {
+		return c.cfg.queue()
+	}
+	return int(max(defaultQueue, 2*min(c.limit.Load(), int64(maxInt/2))))
+}
+
+// SetData keeps a value of the caller's with the connection, such as whose connection it is.
+// [Conn.Data] returns it. A connection of an [Upgrader] begins with the Data of its request, which
+// Upgrader.Check may have set. It may be called concurrently.
 func (c *Conn) SetData(v any) {
-	c.data.Store(&v)
+	c.given.Store(&given{subprotocol: c.Subprotocol(), data: v, errorLog: c.errorLog()})
 }
 
-// Data returns what SetData kept, or nil. It may be called concurrently.
+// Data returns the value that [Conn.SetData] was given last, or else the one that Upgrader.Check
+// left in its request's Data. It is nil if there is none. It may be called concurrently.
 func (c *Conn) Data() any {
-	if v := c.data.Load(); v != nil {
-		return *v
+	if g := c.given.Load(); g != nil {
+		return g.data
 	}
 	return nil
 }
 
-// Done returns a channel that is closed when the connection has ended, its
-// transport is closed and its Group, if any, no longer has it. It may be called
-// concurrently.
+// errorLog returns the logger for faults of this side. If it is nil, package log logs them.
+func (c *Conn) errorLog() *log.Logger {
+	if g := c.given.Load(); g != nil {
+		return g.errorLog
+	}
+	return nil
+}
+
+// Done returns a channel that is closed when the connection has ended. The transport is closed by
+// then, and a [Group] no longer has the connection. There is one exception: while a callback of
+// [Conn.Serve] runs, the transport is only shut down, and its descriptor is closed when the
+// callback returns. Done may be called concurrently.
 func (c *Conn) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.doneLocked()
 }
 
-// Err returns nil while the connection is open or closing, and a *CloseError
-// once it has ended or is bound to: from the moment at which the peer's Close
-// frame, a violation of the protocol or the loss of the transport was noticed.
-// It may be called concurrently.
+// doneLocked is Done's channel.
+func (c *Conn) doneLocked() chan struct{} {
+	r := c.makeRareLocked()
+	if r.done == nil {
+		r.done = make(chan struct{})
+	}
+	return r.done
+}
+
+// AfterClose makes the connection call f(c) once, when it has ended: Done is closed by then. If the
+// connection has ended already, AfterClose calls f itself. Functions of several calls are called
+// one after another, in the order of the calls. f runs on a goroutine that has other work to do, and
+// perhaps within one of c's methods. So f must not block, and must not take a lock that its program
+// holds while it calls a method of c. AfterClose costs no goroutine. It may be called concurrently.
+func (c *Conn) AfterClose(f func(c *Conn)) {
+	c.mu.Lock()
+	r := c.makeRareLocked()
+	ended := r.done != nil && isClosed(r.done)
+	switch first := r.after; {
+	case ended:
+	case first == nil:
+		r.after = f
+	default:
+		r.after = func(c *Conn) { first(c); f(c) }
+	}
+	c.mu.Unlock()
+	if ended {
+		f(c)
+	}
+}
+
+// isClosed reports whether ch, on which nothing is sent, is closed.
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// Err returns a [*CloseError] once the connection has ended or is bound to end. That is so from the
+// moment at which this side noticed the peer's Close frame, a violation of the protocol or the loss
+// of the transport. Before that Err returns nil. If a write finds the transport lost, a Close frame
+// of the peer may still be unread: for up to a second Err is nil until that is known, though the
+// write has returned its [*CloseError]. It may be called concurrently.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cl.err == nil {
+	if c.err == nil {
 		return nil
 	}
-	return c.cl.err
+	return c.err
 }
 
-// LocalAddr returns the transport's local address, nil if it has none.
-func (c *Conn) LocalAddr() net.Addr {
-	if a, ok := c.stream.(interface{ LocalAddr() net.Addr }); ok {
-		return a.LocalAddr()
+// LocalAddr returns the transport's local address. It is nil if there is none.
+func (c *Conn) LocalAddr() net.Addr { return c.transport.LocalAddr() }
+
+// RemoteAddr returns the transport's remote address. It is nil if there is none.
+func (c *Conn) RemoteAddr() net.Addr { return c.transport.RemoteAddr() }
+
+// addressed adds to an error of a system call the addresses that package net's errors have.
+func addressed(c *Conn, err error) error {
+	if e, ok := err.(*net.OpError); ok && e.Net == "" {
+		e.Source, e.Addr = c.LocalAddr(), c.RemoteAddr()
+		e.Net = e.Source.Network()
 	}
-	return nil
+	return err
 }
 
-// RemoteAddr returns the transport's remote address, nil if it has none.
-func (c *Conn) RemoteAddr() net.Addr {
-	if a, ok := c.stream.(interface{ RemoteAddr() net.Addr }); ok {
-		return a.RemoteAddr()
-	}
-	return nil
-}
-
-// lifecycle is the state of the closing handshake; it changes under c.mu and
-// is read anywhere.
-func (c *Conn) lifecycle() frame.Lifecycle { return frame.Lifecycle(c.rd.life.Load()) }
-
-// signal moves the closing handshake on and returns what is to be done. Call
-// with c.mu held.
-func (c *Conn) signal(s frame.Signal) frame.Action {
-	next, action := frame.Next(c.lifecycle(), s)
-	c.rd.life.Store(uint32(next))
-	return action
-}
-
-// now is the clock of the timeouts, in nanoseconds. It is monotonic: setting the
-// machine's clock ends no connection. It is never 0, nor negative, not even in a
-// testing/synctest bubble, whose time began long before epoch.
-func now() int64 { return 1<<61 + int64(time.Since(epoch)) }
-
-var epoch = time.Now()
+// lifecycle returns the state of the closing handshake. It changes under c.mu and may be read
+// without it.
+func (c *Conn) lifecycle() frame.Lifecycle { return c.box.Lifecycle() }

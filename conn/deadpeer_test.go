@@ -44,7 +44,7 @@ func overCircuits(t *testing.T, f func(t *testing.T, l circuit)) {
 		}
 		socket := func(secure bool) func(*testing.T) {
 			return func(t *testing.T) {
-				near, far := tcpPair(t)
+				near, far := wstest.TCP(t)
 				l := circuit{role, near, far, 20 * time.Millisecond, false}
 				if secure {
 					l.startTLS(t, config)
@@ -107,7 +107,7 @@ func TestSlowHandler(t *testing.T) {
 			cfg.PongTimeout, cfg.IdleTimeout = 500*l.unit, 500*l.unit
 		}
 		c := ws.New(l.near, l.role, ws.Negotiated{}, cfg)
-		other := ws.New(l.far, 1-l.role, ws.Negotiated{}, ws.Config{})
+		other := ws.New(l.far, l.role.Peer(), ws.Negotiated{}, ws.Config{})
 		answers := make(chan string, 1)
 		go func() {
 			_ = other.Serve(context.Background(), &ws.Events{Message: func(_ *ws.Conn, _ ws.MessageType, p []byte) { answers <- string(p) }})
@@ -145,7 +145,7 @@ func TestNeverReads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			overCircuits(t, func(t *testing.T, l circuit) {
-				c := ws.New(l.near, l.role, ws.Negotiated{}, ws.Config{WriteTimeout: 5 * l.unit, Queue: 16 << 20, FragmentSize: -1})
+				c := ws.New(l.near, l.role, ws.Negotiated{}, ws.Config{WriteTimeout: 5 * l.unit, Queue: 16 << 20, QueuePolicy: ws.QueueRefuse, FragmentSize: -1})
 				start := time.Now()
 				go func() {
 					for write(c, make([]byte, 1<<20)) == nil {
@@ -166,7 +166,7 @@ func TestIdleTimeoutEverywhere(t *testing.T) {
 	overCircuits(t, func(t *testing.T, l circuit) {
 		c := ws.New(l.near, l.role, ws.Negotiated{}, ws.Config{KeepAlive: l.unit, IdleTimeout: 10 * l.unit})
 		start := time.Now()
-		other := ws.New(l.far, 1-l.role, ws.Negotiated{}, ws.Config{})
+		other := ws.New(l.far, l.role.Peer(), ws.Negotiated{}, ws.Config{})
 		go func() { _ = c.Serve(context.Background(), &ws.Events{}) }()
 		_, _, err := other.Read(context.Background())
 		var end *ws.CloseError

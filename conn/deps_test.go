@@ -2,8 +2,8 @@ package conn_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -26,13 +26,14 @@ type layer struct {
 	only   string // if set, all that it may import of the standard library
 	x      string // what it may import of other modules
 	noGo   bool   // no goroutines either
+	tests  bool   // its tests are held to the rule as well
 }
 
 // layers is the drawing of the module:
 //
 //	examples, autobahn, bench
 //	           |      \
-//	           |       conn/h2 ----> golang.org/x/net/http2
+//	           |       conn/h2 ----> golang.org/x/net/http2, conn/relay
 //	           |      /
 //	         conn ----> conn/internal/...
 //	        /    \
@@ -48,18 +49,42 @@ var layers = []layer{
 	{dir: "mask", module: "internal/cpu", never: "io net time sync context fmt", noGo: true},
 	{dir: "frame", module: "mask internal/cpu", never: "io net time sync context fmt", noGo: true},
 	{dir: "handshake", never: "net context sync", noGo: true},
-	{dir: "conn", module: "mask frame handshake conn/internal/deflate conn/internal/pool"},
-	{dir: "conn/h2", module: "conn", x: "golang.org/x/net/http2"}, // the one exception: net/http refuses ":protocol"
-	{dir: "conn/xconnect", only: "os"},                            // so that it is initialised before net/http
+	{dir: "conn", module: "mask frame handshake conn/internal/clock conn/internal/pool conn/internal/transport conn/internal/outbox conn/internal/ending conn/internal/opening conn/internal/deflate conn/internal/loop conn/internal/redial conn/internal/browser"},
+	{dir: "conn/h2", module: "conn conn/internal/h2client", x: "golang.org/x/net/http2"}, // the one exception: net/http refuses ":protocol"
+	{dir: "conn/relay", module: "conn conn/internal/opening conn/internal/pool conn/internal/transport frame handshake mask"},
+	{dir: "conn/xconnect", only: "os"}, // so that it is initialised before net/http
+	{dir: "conn/gorilla", module: "mask frame handshake conn/internal/deflate conn/internal/opening conn/internal/pool conn/internal/transport"},
 	{dir: "conn/conntest", module: "conn conn/internal/wstest frame handshake"},
+	{dir: "conn/hub", module: "conn"},
+	{dir: "conn/hub/internal/brokertest", module: "conn conn/hub conn/conntest"}, // for tests
+	{dir: "conn/wsjson", module: "conn"},
+	{dir: "conn/rows", module: "conn conn/internal/loop conn/internal/wstest conn/xconnect frame handshake", x: "golang.org/x/net/http2 golang.org/x/net/http2/hpack", tests: true},
 	{dir: "conn/internal", never: "net context"},
+	{dir: "conn/internal/browser", only: "errors syscall/js", noGo: true},
+	{dir: "conn/internal/transport", module: "conn/internal/pool conn/internal/loop"},
+	{dir: "conn/internal/loop", module: "conn/internal/clock", never: "context fmt net/http crypto"},
+	{dir: "conn/internal/ending", never: "net io context time fmt", noGo: true},
+	{dir: "conn/internal/opening", module: "handshake conn/internal/pool conn/internal/transport"},
+	{dir: "conn/internal/outbox", module: "frame conn/internal/pool conn/internal/deflate", never: "net io context time log os fmt", noGo: true},
+	{dir: "conn/internal/redial", module: "conn/internal/clock", never: "net io fmt", noGo: true},
+	{dir: "conn/internal/clock", only: "time", noGo: true},
+	{dir: "conn/internal/pool", module: "conn/internal/clock", never: "net io context fmt", noGo: true},
+	{dir: "conn/internal/h2client", module: "conn/internal/connect", x: "golang.org/x/net/http2 golang.org/x/net/http2/hpack"},
+	{dir: "conn/internal/connect", x: "golang.org/x/net/http/httpguts"},
 	{dir: "conn/internal/wstest", module: "frame"},
-	{dir: "autobahn", module: "frame"}, // a tester shares no state machine with what it tests
-	{dir: "autobahn/cmd", module: "autobahn conn conn/h2 conn/xconnect frame handshake"},
-	{dir: "bench", module: "mask frame handshake conn conn/h2 conn/xconnect conn/conntest"},
-	{dir: "examples", module: "conn conn/h2 conn/xconnect handshake frame"},
+	{dir: "conn/internal/docs", module: "conn conn/internal/outbox frame"},                                       // for tests
+	{dir: "autobahn", module: "frame autobahn/internal/engine autobahn/internal/cases autobahn/internal/report"}, // a tester shares no state machine with what it tests
+	{dir: "autobahn/internal/engine", module: "frame"},
+	{dir: "autobahn/internal/cases", module: "frame autobahn/internal/engine"},
+	{dir: "autobahn/internal/report", module: "frame autobahn/internal/engine autobahn/internal/cases"},
+	{dir: "autobahn/corpus"}, // for implementations of any kind
+	{dir: "autobahn/internal/generate", module: "autobahn/corpus autobahn/internal/cases autobahn/internal/engine"},
+	{dir: "autobahn/cmd", module: "autobahn autobahn/corpus conn conn/h2 conn/xconnect frame handshake"},
+	{dir: "bench", module: "mask frame handshake conn conn/hub conn/h2 conn/relay conn/xconnect conn/conntest"},
+	{dir: "examples", module: "conn conn/hub conn/wsjson conn/h2 conn/xconnect handshake frame examples/demo/internal/site"},
 	{dir: "internal/fence", only: "runtime/debug syscall testing", noGo: true}, // for tests
 	{dir: "internal/requirements"},
+	{dir: "internal/repository"}, // tests alone
 }
 
 // allowed are packages that never covers, and that pull in nothing of it: types
@@ -75,7 +100,7 @@ func TestLayers(t *testing.T) {
 			return err
 		case e.IsDir():
 			return enterable(name)
-		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+		case strings.HasSuffix(name, ".go"):
 			checkFile(t, module, filepath.ToSlash(name))
 		}
 		return nil
@@ -106,6 +131,9 @@ func checkFile(t *testing.T, module, name string) {
 	}
 	dir := strings.TrimPrefix(path.Dir(name), "../")
 	l := layerOf(dir)
+	if strings.HasSuffix(name, "_test.go") && (l == nil || !l.tests) {
+		return
+	}
 	if l == nil {
 		t.Errorf("%s: folder %s has no place in the layers: give it one", name, dir)
 		return
@@ -167,12 +195,12 @@ func contains(list, word string) bool {
 	return slices.Contains(strings.Fields(list), word)
 }
 
-// TestDependencies asks the go command what the four packages pull in, all
+// TestDependencies asks the go command what the packages pull in, all
 // told: the standard library and this module.
 func TestDependencies(t *testing.T) {
 	module := modulePath(t)
 	args := []string{"list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}"}
-	for _, dir := range []string{"mask", "frame", "handshake", "conn"} {
+	for _, dir := range []string{"mask", "frame", "handshake", "conn", "conn/gorilla", "conn/hub", "conn/relay", "conn/wsjson"} {
 		args = append(args, module+"/"+dir)
 	}
 	out, err := exec.Command("go", args...).Output()
@@ -180,8 +208,8 @@ func TestDependencies(t *testing.T) {
 		t.Fatalf("go list: %v", err)
 	}
 	packages := strings.Fields(string(out))
-	if len(packages) < 4 {
-		t.Fatalf("go list names %d packages of this module, want the four and what they import", len(packages))
+	if len(packages) < 7 {
+		t.Fatalf("go list names %d packages of this module, want those and what they import", len(packages))
 	}
 	for _, p := range packages {
 		if !strings.HasPrefix(p, module+"/") {
@@ -191,8 +219,9 @@ func TestDependencies(t *testing.T) {
 }
 
 // TestModule guards go.mod. Its go line lets both supported releases of Go
-// import the module, and golang.org/x/net asks for a newer one from v0.59.0
-// on. Only a vulnerability in x/net is a reason to raise both.
+// import the module, and golang.org/x/net may not ask for a newer one: the go
+// command would raise the line. Only a vulnerability in x/net is a reason to raise
+// both.
 func TestModule(t *testing.T) {
 	cmd := exec.Command("go", "mod", "edit", "-json")
 	cmd.Dir = ".."
@@ -210,8 +239,8 @@ func TestModule(t *testing.T) {
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
 	}
-	if mod.Go != "1.25" && mod.Go != "1.25.0" {
-		t.Errorf("go.mod says go %s, want 1.25.0", mod.Go)
+	if mod.Go != "1.26" && mod.Go != "1.26.0" {
+		t.Errorf("go.mod says go %s, want 1.26.0", mod.Go)
 	}
 	var paths, indirect []string
 	for _, r := range mod.Require {
@@ -220,13 +249,6 @@ func TestModule(t *testing.T) {
 			continue
 		}
 		paths = append(paths, r.Path)
-		var minor, patch int
-		if r.Path != "golang.org/x/net" {
-			continue
-		}
-		if _, err := fmt.Sscanf(r.Version, "v0.%d.%d", &minor, &patch); err != nil || minor > 58 {
-			t.Errorf("golang.org/x/net is required at %s, want v0.58.0 at most", r.Version)
-		}
 	}
 	slices.Sort(paths)
 	if want := []string{"github.com/google/go-cmp", "golang.org/x/net"}; !slices.Equal(paths, want) {
@@ -262,13 +284,36 @@ func TestLayerRules(t *testing.T) {
 		{"conn", "m/autobahn", false},
 		{"conn", "golang.org/x/net/idna", false},
 		{"conn/internal/new", "m/conn", false},
+		{"conn/internal/opening", "net", true},
+		{"conn/internal/opening", "m/handshake", true},
+		{"conn/internal/opening", "m/frame", false},
+		{"conn/internal/opening", "m/conn", false},
 		{"conn/h2", "golang.org/x/net/http2", true},
 		{"conn/h2", "golang.org/x/net/idna", false},
+		{"conn/hub", "m/conn", true},
+		{"conn/hub", "m/frame", false},
+		{"conn/hub", "github.com/nats-io/nats.go", false},
 		{"conn/xconnect", "os", true},
 		{"conn/xconnect", "strings", false},
 		{"conn/xconnect", "m/conn", false},
+		{"conn/gorilla", "m/conn/internal/transport", true},
+		{"conn/gorilla", "m/conn", false},
+		{"conn/gorilla", "github.com/gorilla/websocket", false},
+		{"conn/wsjson", "m/conn", true},
+		{"conn/wsjson", "m/frame", false},
+		{"conn/wsjson", "encoding/json/v2", true},
+		{"conn/rows", "m/conn", true},
+		{"conn/rows", "m/conn/internal/wstest", true},
+		{"conn/rows", "m/conn/internal/outbox", false},
 		{"autobahn", "m/conn", false},
+		{"autobahn", "m/autobahn/internal/cases", true},
+		{"autobahn/internal/cases", "m/autobahn/internal/engine", true},
+		{"autobahn/internal/cases", "m/autobahn/internal/report", false},
+		{"autobahn/internal/engine", "m/autobahn/internal/cases", false},
+		{"autobahn/internal/engine", "m/conn", false},
 		{"autobahn/cmd/echoserver", "m/conn", true},
+		{"autobahn/corpus", "m/frame", false},
+		{"autobahn/internal/generate", "m/frame", false},
 	} {
 		if why := layerOf(test.dir).refuse("m", test.imported); (why == "") != test.ok {
 			t.Errorf("%s importing %s: %q, want allowed %t", test.dir, test.imported, why, test.ok)
@@ -292,4 +337,41 @@ func modulePath(t *testing.T) string {
 		t.Fatalf("go.mod begins with %q", line)
 	}
 	return strings.TrimSpace(module)
+}
+
+// TestConnSize: conn stays a package that one can read from beginning to end. It has at most 25
+// product files on Linux, and Conn at most 80 methods of its own: a method that is for one kind of
+// goroutine belongs to a type that embeds *Conn (CONTRIBUTING.md).
+func TestConnSize(t *testing.T) {
+	const maxFiles, maxMethods = 25, 80
+	linux := build.Default
+	linux.GOOS, linux.GOARCH = "linux", "amd64"
+	pkg, err := linux.ImportDir(".", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(pkg.GoFiles); n > maxFiles {
+		t.Errorf("%d product files, want at most %d", n, maxFiles)
+	}
+	methods := 0
+	for _, name := range pkg.GoFiles {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil {
+				continue
+			}
+			if star, ok := fn.Recv.List[0].Type.(*ast.StarExpr); ok {
+				if id, ok := star.X.(*ast.Ident); ok && id.Name == "Conn" {
+					methods++
+				}
+			}
+		}
+	}
+	if methods > maxMethods {
+		t.Errorf("Conn has %d methods, want at most %d", methods, maxMethods)
+	}
 }

@@ -1,104 +1,154 @@
+//go:build !js
+
 package conn
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"slices"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/clock"
+	"github.com/rfc6455/ws/conn/internal/opening"
+	"github.com/rfc6455/ws/conn/internal/redial"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
 )
 
-// Dialer is the client's side of the opening handshake (RFC 6455 section 4.1).
-// The zero value is right for most servers. A Dialer may be used concurrently
-// and must not be changed while it is in use.
+// Dialer is the client's side of the opening handshake (RFC 6455 section 4.1). The zero value is
+// right for most servers. A Dialer may be used concurrently. It must not be changed while it is in
+// use.
 type Dialer struct {
 	Config
 
-	// Header holds more headers for the request, such as Origin, Cookie or
-	// Authorization. Those of the handshake itself are refused.
+	// Header holds more headers for the request, such as Origin, Cookie or Authorization. Headers
+	// of the handshake itself are refused. A User-Agent replaces the default one. If it is empty,
+	// none is sent.
 	Header http.Header
 
-	// Host replaces the Host header's value, the URL's host.
+	// Host is the value of the Host header. Default: the URL's host.
 	Host string
 
-	// Subprotocols lists the subprotocols to ask for, the preferred one first. A
-	// server that chooses none is accepted: Conn.Subprotocol is "" then.
+	// Subprotocols lists the subprotocols to ask for, the preferred one first. A server may choose
+	// none. Then [Conn.Subprotocol] returns "".
 	Subprotocols []string
 
-	// TLSConfig is for wss URLs and https proxies. ServerName defaults to the
-	// host that is dialed; ALPN is limited to http/1.1. Default: the zero
-	// tls.Config, which verifies the server.
+	// TLSConfig is for wss URLs and https proxies. ServerName defaults to the host that is dialed.
+	// ALPN is limited to http/1.1. Default: the zero tls.Config, which verifies the server.
 	TLSConfig *tls.Config
 
-	// NetDial opens connections, to servers and proxies: for SOCKS5, Unix
-	// sockets, tests. Default: a net.Dialer's DialContext.
+	// NetDial opens connections to servers and proxies. It is for SOCKS5, Unix sockets and tests.
+	// Default: a net.Dialer's DialContext.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// Proxy returns the proxy for a ws or wss URL, or nil for none: http and
-	// https proxies, with CONNECT. Default: ProxyFromEnvironment; NoProxy
+	// Proxy returns the proxy for a ws or wss URL, or nil for none. The proxy's URL must be an http
+	// or https one. The proxy is asked with CONNECT. Default: [ProxyFromEnvironment]. [NoProxy]
 	// switches proxies off.
 	Proxy func(u *url.URL) (*url.URL, error)
 
-	// Jar holds the cookies that are sent, and takes those that are set.
+	// ProxyHeader holds headers for CONNECT. A proxy gets them, and a server does not. A
+	// Proxy-Authorization replaces the one that is made of the user information in the proxy's URL.
+	ProxyHeader http.Header
+
+	// Jar holds the cookies that are sent, and takes the cookies that servers set. Default: none.
 	Jar http.CookieJar
 
-	// MaxRedirects bounds how many redirects are followed. Default: 10;
-	// negative: none. A wss URL is never left for a ws one, and credentials are
-	// not taken to another host.
+	// MaxRedirects bounds how many redirects are followed. Default: 10. Negative: none. A redirect
+	// from a wss URL to a ws URL is never followed. Credentials are not taken to another host or
+	// port, with one exception: from ws to wss on the same host.
 	MaxRedirects int
 
-	// HandshakeTimeout bounds everything from the name's resolution to the
-	// server's response. Default: 10 s; negative: no bound but ctx.
+	// HandshakeTimeout bounds everything from the name's resolution to the server's response.
+	// Default: 10 s. Negative: only the context of Dial bounds it.
 	HandshakeTimeout time.Duration
 
-	// OneAtATime lets a dial wait while another one, of any Dialer that has it
-	// set, has a handshake under way with the same IP address and port, as
-	// RFC 6455 section 4.1 wants of browsers; with the same host and port where
-	// a proxy or NetDial resolves the name.
+	// OneAtATime makes a dial wait while another dial has a handshake under way with the same IP
+	// address and port. The other dial may be of any Dialer that has OneAtATime set. RFC 6455
+	// section 4.1 wants this of browsers. If a proxy or NetDial resolves the name, the host and
+	// port are compared instead.
 	OneAtATime bool
+
+	// Retry is for [Dialer.Reconnect]: how long it waits, when it gives up, and what each attempt
+	// asks for.
+	Retry Retry
 }
 
 const defaultMaxRedirects = 10
 
+// Validate reports the first mistake in d that would make every Dial fail. Such a mistake is a
+// Compression or a QueuePolicy that does not exist, or a Host, a subprotocol or a header that can't
+// be sent. Dial checks the same. Call Validate if a mistake should show when the program starts.
+func (d *Dialer) Validate() error {
+	if err := d.validate(); err != nil {
+		return err
+	}
+	offer, err := d.offer(&opening.Hop{URL: &url.URL{Scheme: "ws", Host: "localhost"}, Header: d.Header, Host: d.Host})
+	if err != nil {
+		return err
+	}
+	_, err = offer.ConnectRequest()
+	return err
+}
+
+// validate checks what handshake.Offer does not check.
+func (d *Dialer) validate() error {
+	if err := d.Config.validate(); err != nil {
+		return err
+	}
+	for name := range d.ProxyHeader {
+		if http.CanonicalHeaderKey(name) == "Host" {
+			return errors.New("websocket: Dialer.ProxyHeader has a Host header, which CONNECT writes itself: remove it")
+		}
+	}
+	if err := (&handshake.Policy{Header: d.ProxyHeader}).Validate(); err != nil {
+		return fmt.Errorf("websocket: Dialer.ProxyHeader: %w", err)
+	}
+	return nil
+}
+
 var zeroDialer Dialer
 
-// Dial connects to a ws or wss URL with the zero Dialer.
+// Dial connects to a ws or wss URL with the zero [Dialer]. ctx bounds the dialing alone.
+// [Dialer.Dial] describes the errors.
 func Dial(ctx context.Context, url string) (*Conn, error) {
 	c, _, err := zeroDialer.Dial(ctx, url)
 	return c, err
 }
 
-// Dial connects to a ws or wss URL and returns the connection with the
-// server's response. ctx and HandshakeTimeout bound the dialing alone: the end
-// of ctx after it does nothing.
+// Dial connects to a ws or wss URL. It takes http and https as ws and wss. It returns the
+// connection and the server's response, whose Request has the URL that the server was asked for,
+// after redirects, and nothing else. ctx and HandshakeTimeout bound the dialing alone: when Dial has
+// returned, the end of ctx does nothing.
 //
-// Where the server, or a proxy, answered and refused, the error is a
-// *handshake.Error with the status and with what is wrong. The server's response
-// is returned beside it: its Body holds up to 64 KiB of the server's own and need
-// not be closed. Where time ran out errors.Is finds context.DeadlineExceeded;
-// other errors wrap those of net, crypto/tls and crypto/x509.
+// If the server, or a proxy, refused, the error is a [*HandshakeError] with the status and with
+// what is wrong. Its text has the first line of what the body says. The response of the server, or
+// of the proxy, is returned beside it. The response's Body holds a copy of the first 64 KiB, and
+// need not be closed. No error repeats values of headers, subprotocols, user information or
+// queries. If time ran out, errors.Is finds context.DeadlineExceeded. Other errors wrap those of
+// net, crypto/tls and crypto/x509.
 //
-// An httptrace.ClientTrace of ctx is told of the phases: the name's resolution,
-// connecting, TLS, the request, and the first byte of the response.
+// Dial reports its phases to an httptrace.ClientTrace in ctx: the name's resolution, connecting,
+// TLS, the request, and the first byte of the response.
 func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, *http.Response, error) {
 	return d.dial(ctx, rawURL, d.dialHop)
 }
 
-// dial connects to the URL's server, and to those that redirects name, by open.
-func (d *Dialer) dial(ctx context.Context, rawURL string, open func(context.Context, *hop) (*Conn, *http.Response, error)) (*Conn, *http.Response, error) {
+// hopDialer opens a connection to the hop's server and does the handshake.
+type hopDialer func(ctx context.Context, h *opening.Hop) (*Conn, *http.Response, error)
+
+// dial connects by open to the URL's server, and then to the servers that redirects name.
+func (d *Dialer) dial(ctx context.Context, rawURL string, open hopDialer) (*Conn, *http.Response, error) {
 	if d.Group.refuses() {
 		return nil, nil, ErrGroupClosed
+	}
+	if err := d.validate(); err != nil {
+		return nil, nil, err
 	}
 	u, err := handshake.ParseURL(rawURL)
 	if err != nil {
@@ -109,266 +159,190 @@ func (d *Dialer) dial(ctx context.Context, rawURL string, open func(context.Cont
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
-	hop := &hop{url: u, header: d.Header, host: d.Host}
-	for left := setting(d.MaxRedirects, defaultMaxRedirects, 0); ; left-- {
+	hop := &opening.Hop{URL: u, Header: d.Header, Host: d.Host}
+	most := setting(d.MaxRedirects, defaultMaxRedirects, 0)
+	for followed := 0; ; followed++ {
 		c, resp, err := open(ctx, hop)
-		if err == nil || resp == nil || !isRedirect(resp) || left <= 0 {
-			return c, resp, dialError(ctx, hop.url, err)
+		if err == nil {
+			return c, resp, nil
 		}
-		next, redirectErr := hop.redirect(resp)
-		if redirectErr != nil {
-			return nil, resp, dialError(ctx, hop.url, redirectErr)
+		failure := &opening.Failure{Hop: hop, Followed: followed, Response: resp, Err: err}
+		if followed >= most || !failure.Redirects() {
+			return nil, resp, d.client().Explain(ctx, failure)
+		}
+		next, err := hop.Redirect(resp)
+		if err != nil {
+			return nil, resp, d.client().Explain(ctx, &opening.Failure{Hop: hop, Response: resp, Err: err})
 		}
 		hop = next
 	}
 }
 
-// dialError names the URL in err, and tells the end of the context as such.
-func dialError(ctx context.Context, u *url.URL, err error) error {
-	if err == nil {
-		return nil
-	}
-	var refused *handshake.Error
-	if ctx.Err() != nil && !errors.As(err, &refused) {
-		err = fmt.Errorf("%w (%w)", handshakeError(ctx), err)
-	}
-	return fmt.Errorf("websocket: dial %s: %w", u.Redacted(), err)
-}
-
-// dialHop opens a connection to the hop's server and does the handshake.
-func (d *Dialer) dialHop(ctx context.Context, h *hop) (*Conn, *http.Response, error) {
+// dialHop is the hopDialer of Dial.
+func (d *Dialer) dialHop(ctx context.Context, h *opening.Hop) (*Conn, *http.Response, error) {
 	offer, err := d.offer(h)
 	if err != nil {
 		return nil, nil, err
 	}
-	request, err := offer.AppendRequest(nil) // before any connection: a mistake of the caller's
+	o, resp, err := d.client().Dial(ctx, h, offer)
 	if err != nil {
-		return nil, nil, err
+		return nil, resp, err
 	}
-	slot := new(slots)
-	defer slot.release()
-	nc, err := d.open(ctx, h.url, slot)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, resp, err := d.handshake(ctx, nc, offer, request)
-	if err != nil {
-		_ = nc.Close()
-	}
-	d.keepCookies(h, resp)
-	return c, resp, err
+	n := Negotiated{Subprotocol: o.Accepted.Subprotocol, Deflate: o.Accepted.Deflate, Early: o.Early}
+	return newConn(o.Conn, frame.Client, n, &d.Config), resp, nil
 }
 
-// offer is what the hop's server is asked for.
-func (d *Dialer) offer(h *hop) (*handshake.Offer, error) {
-	offer := &handshake.Offer{
-		URL: h.url, Key: handshake.NewKey(), Host: h.host,
-		Subprotocols: d.Subprotocols, Header: h.header,
-	}
-	if d.Jar != nil {
-		offer.Header = withCookies(h.header, d.Jar.Cookies(httpURL(h.url)))
-	}
-	var err error
-	offer.Deflate, err = d.Compression.offer()
-	return offer, err
+// offer returns what the hop's server is asked for.
+func (d *Dialer) offer(h *opening.Hop) (*handshake.Offer, error) {
+	deflate, err := d.Compression.offer()
+	return &handshake.Offer{
+		URL: h.URL, Key: handshake.NewKey(), Host: h.Host,
+		Subprotocols: d.Subprotocols, Header: h.RequestHeader(d.Jar), Deflate: deflate,
+	}, err
 }
 
-// keepCookies gives the jar those of the response, if there is one.
-func (d *Dialer) keepCookies(h *hop, resp *http.Response) {
-	if resp == nil || d.Jar == nil {
-		return
-	}
-	if cookies := resp.Cookies(); len(cookies) > 0 {
-		d.Jar.SetCookies(httpURL(h.url), cookies)
-	}
-}
-
-// open returns a connection to the URL's server, through TLS for wss.
-func (d *Dialer) open(ctx context.Context, u *url.URL, slot *slots) (net.Conn, error) {
-	nc, err := d.openNet(ctx, u, slot)
-	if err != nil || u.Scheme != "wss" {
-		return nc, err
-	}
-	return d.startTLS(ctx, nc, u.Hostname())
-}
-
-// DialNet opens the connection over which Dial would run TLS, for wss, and the
-// handshake: with NetDial, and through a proxy where Proxy names one for u. It
-// is for those who do the rest themselves.
-func (d *Dialer) DialNet(ctx context.Context, u *url.URL) (net.Conn, error) {
-	return d.openNet(ctx, u, nil)
-}
-
-func (d *Dialer) openNet(ctx context.Context, u *url.URL, slot *slots) (net.Conn, error) {
+// client returns d's settings for what lies below the handshake.
+func (d *Dialer) client() *opening.Client {
 	proxy := d.Proxy
 	if proxy == nil {
 		proxy = ProxyFromEnvironment
 	}
-	via, err := proxy(u)
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
+	client := &opening.Client{
+		NetDial: d.NetDial, TLSConfig: d.TLSConfig, Proxy: proxy, ProxyHeader: d.ProxyHeader,
+		Jar: d.Jar, Subprotocols: d.Subprotocols, OneAtATime: d.OneAtATime,
 	}
-	addr := handshake.HostPort(u)
-	if d.OneAtATime && slot != nil && (via != nil || d.NetDial != nil) {
-		// "If the client does not know the IP address of the remote host [...],
-		// then the client MUST assume for the purposes of this step that each
-		// host name refers to a distinct remote host".
-		if err := slot.acquire(ctx, "", addr, nil); err != nil {
-			return nil, err
+	if d.loop() != nil {
+		client.Wire = transport.NewWire
+	}
+	return client
+}
+
+// Retry says how [Dialer.Reconnect] goes about it. The zero value is right for most clients.
+type Retry struct {
+	// First bounds the random wait after a connection has ended, so that the clients of a server
+	// that restarts come back spread over this time. Default: 5 s, as RFC 6455 section 7.2.3
+	// suggests.
+	First time.Duration
+
+	// Max bounds each wait. From one failed attempt to the next the longest wait doubles, up to Max,
+	// and a random part of up to a half is taken off. Default: 1 minute, and First at least.
+	Max time.Duration
+
+	// Healthy is how long a connection has to last for the backoff to begin anew at its end.
+	// Default: 10 s. Negative: every connection is healthy.
+	Healthy time.Duration
+
+	// Permanent decides whether Reconnect gives up after err, which is how a dial or a connection
+	// ended. usual is what happens without this function. Default: usual.
+	Permanent func(err error, usual bool) bool
+
+	// Attempt returns the URL and the Header of attempt number n, counted from 0: for a fresh token,
+	// or another server. An error counts as a failed attempt. Default: the same for all.
+	Attempt func(ctx context.Context, n int) (url string, header http.Header, err error)
+}
+
+const (
+	defaultFirstWait = 5 * time.Second
+	defaultMaxWait   = time.Minute
+	defaultHealthy   = 10 * time.Second
+)
+
+// Reconnect dials again and again: it yields a connection, and when that has ended it waits and
+// yields the next one. Dialer.Retry has its settings.
+//
+//	for c, err := range d.Reconnect(ctx, url) {
+//		if err != nil {
+//			log.Print(err)
+//			continue
+//		}
+//		c.Serve(ctx, ev)
+//	}
+//
+// It yields either a connection, which is the body's, or the error of an attempt that failed. If the
+// body returns before its connection has ended, Reconnect waits for the end. It waits before each
+// attempt but the first, as RFC 6455 section 7.2.3 asks for: a random time, then truncated
+// exponential backoff with jitter. It waits longer if the server has asked for that with
+// Retry-After, for an hour at most.
+//
+// The loop ends
+//
+//   - if ctx ends. A connection that is open then is closed with 1001 (going away), which
+//     Config.CloseTimeout bounds.
+//   - if a connection was closed with 1000 (normal closure), by either side.
+//   - after an error that is permanent, which is yielded: a certificate that can't be verified; a
+//     status of 4xx but 408, 425 and 429, or 501 or 505; a setting of the Dialer or a URL that is
+//     wrong; a connection that either side closed with 1002, 1003, 1007 to 1010 or 3000 to 4999.
+//     Retry.Permanent may decide otherwise.
+//   - if the body breaks it. The connection stays as it is.
+//
+// No goroutine runs between attempts. The iterator may be used by many goroutines, and many times.
+// Each use counts for itself.
+func (d *Dialer) Reconnect(ctx context.Context, url string) iter.Seq2[*Conn, error] {
+	return func(yield func(*Conn, error) bool) {
+		first := setting(d.Retry.First, defaultFirstWait, 0)
+		longest := max(first, setting(d.Retry.Max, defaultMaxWait, 0))
+		loop := redial.Loop[*Conn]{
+			Backoff:   clock.Backoff{First: first, Max: longest},
+			Healthy:   setting(d.Retry.Healthy, defaultHealthy, 0),
+			Permanent: d.Retry.Permanent,
+			Dial: func(ctx context.Context, n int) redial.Attempt[*Conn] {
+				return d.attempt(ctx, url, n)
+			},
+			Await: awaitEnd,
+		}
+		loop.Run(ctx, yield)
+	}
+}
+
+// attempt is attempt number n of Reconnect.
+func (d *Dialer) attempt(ctx context.Context, url string, n int) redial.Attempt[*Conn] {
+	own := *d
+	if d.Retry.Attempt != nil {
+		var err error
+		if url, own.Header, err = d.Retry.Attempt(ctx, n); err != nil {
+			return redial.Attempt[*Conn]{Err: err, Final: isPermanent(err)}
 		}
 	}
-	if via != nil {
-		return d.connect(ctx, via, addr)
+	_, err := handshake.ParseURL(url)
+	if err == nil {
+		err = own.Validate()
 	}
-	return d.dialNet(ctx, addr, slot)
-}
-
-// dialNet opens a connection to addr: a server's with the slot to hold for it,
-// or a proxy's.
-func (d *Dialer) dialNet(ctx context.Context, addr string, slot *slots) (net.Conn, error) {
-	if d.NetDial != nil {
-		return d.NetDial(ctx, "tcp", addr)
-	}
-	var nd net.Dialer
-	if d.OneAtATime && slot != nil {
-		nd.ControlContext = slot.acquire
-	}
-	return nd.DialContext(ctx, "tcp", addr)
-}
-
-// startTLS runs TLS over nc. The handshake is HTTP/1.1's, so ALPN must not
-// agree on another protocol.
-func (d *Dialer) startTLS(ctx context.Context, nc net.Conn, host string) (net.Conn, error) {
-	cfg := new(tls.Config)
-	if d.TLSConfig != nil {
-		cfg = d.TLSConfig.Clone()
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName = host
-	}
-	cfg.NextProtos = []string{"http/1.1"}
-	t := tls.Client(nc, cfg)
-	trace := clientTrace(ctx)
-	trace.TLSHandshakeStart()
-	err := t.HandshakeContext(ctx)
-	trace.TLSHandshakeDone(t.ConnectionState(), err)
 	if err != nil {
-		_ = nc.Close()
-		return nil, fmt.Errorf("TLS: %w", err)
+		return redial.Attempt[*Conn]{Err: err, Final: true} // as it would be the next time
 	}
-	return t, nil
-}
-
-// handshake sends the request, checks the response and makes the connection.
-func (d *Dialer) handshake(ctx context.Context, nc net.Conn, offer *handshake.Offer, request []byte) (*Conn, *http.Response, error) {
-	stop := interruptOn(ctx, nc)
-	defer stop()
-	trace := clientTrace(ctx)
-	_, err := nc.Write(request)
-	trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
-	if err != nil {
-		return nil, nil, err
-	}
-	resp, rest, err := readResponse(nc, trace.GotFirstResponseByte)
-	if err != nil {
-		return nil, nil, err
-	}
-	accepted, err := offer.CheckResponse(resp)
-	if err != nil {
-		if resp.StatusCode != http.StatusSwitchingProtocols {
-			readBody(ctx, resp, rest, nc)
-		}
-		return nil, resp, err
-	}
-	if !stop() {
-		return nil, resp, ctx.Err() // its deadline may strike at any moment
-	}
-	if err := nc.SetDeadline(time.Time{}); err != nil {
-		return nil, resp, err
-	}
-	n := Negotiated{Subprotocol: accepted.Subprotocol, Deflate: accepted.Deflate, Early: rest}
-	return newConn(nc, frame.Client, n, &d.Config), resp, nil
-}
-
-// clientTrace is the httptrace.ClientTrace of ctx, with every hook that Dial
-// calls: package net calls those of the name's resolution and of connecting.
-func clientTrace(ctx context.Context) httptrace.ClientTrace {
-	t := httptrace.ContextClientTrace(ctx)
-	if t == nil {
-		t = new(httptrace.ClientTrace)
-	}
-	hooks := httptrace.ClientTrace{
-		TLSHandshakeStart: t.TLSHandshakeStart, TLSHandshakeDone: t.TLSHandshakeDone,
-		WroteRequest: t.WroteRequest, GotFirstResponseByte: t.GotFirstResponseByte,
-	}
-	if hooks.TLSHandshakeStart == nil {
-		hooks.TLSHandshakeStart = func() {}
-	}
-	if hooks.TLSHandshakeDone == nil {
-		hooks.TLSHandshakeDone = func(tls.ConnectionState, error) {}
-	}
-	if hooks.WroteRequest == nil {
-		hooks.WroteRequest = func(httptrace.WroteRequestInfo) {}
-	}
-	if hooks.GotFirstResponseByte == nil {
-		hooks.GotFirstResponseByte = func() {}
-	}
-	return hooks
-}
-
-// interruptOn lets the end of ctx interrupt what blocks on nc, until stop is
-// called, which reports whether that came first.
-func interruptOn(ctx context.Context, nc net.Conn) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { _ = nc.SetDeadline(aLongTimeAgo) })
-}
-
-// readResponse reads a response's header section, and returns the bytes that
-// came after it. It calls first when the first bytes have come.
-func readResponse(nc net.Conn, first func()) (resp *http.Response, rest []byte, err error) {
-	var parser handshake.Parser
-	buf := make([]byte, 0, pumpSize)
-	for {
-		buf = slices.Grow(buf, 1)
-		m, readErr := nc.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+m]
-		if m > 0 {
-			if m == len(buf) {
-				first()
-			}
-			resp, n, err := parser.Response(buf)
-			if err != nil || n > 0 {
-				return resp, buf[n:], err
-			}
-		} else if readErr != nil {
-			if readErr == io.EOF {
-				readErr = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
-			}
-			return nil, nil, fmt.Errorf("no whole response came: %w", readErr)
-		}
+	c, resp, err := own.Dial(ctx, url)
+	return redial.Attempt[*Conn]{
+		Conn: c, Err: err, Final: isPermanent(err),
+		Asked: opening.RetryAfter(resp, time.Now()),
 	}
 }
 
-// maxBody bounds what is kept of a refusal's body.
-const maxBody = 64 << 10
+// isPermanent reports whether dialing again would fail with err again.
+func isPermanent(err error) bool { return opening.Permanent(err) || err == ErrGroupClosed }
 
-// readBody makes the beginning of a refusal's body its Body, as far as it
-// comes in time. rest is what came of it with the header section.
-func readBody(ctx context.Context, resp *http.Response, rest []byte, nc net.Conn) {
-	// http.ReadResponse knows the transfer codings; it needs a header section.
-	var head bytes.Buffer
-	fmt.Fprintf(&head, "HTTP/1.1 %03d x\r\n", resp.StatusCode)
-	_ = resp.Header.Write(&head)
-	head.WriteString("\r\n")
-	_ = nc.SetReadDeadline(time.Now().Add(time.Second))
-	if ctx.Err() != nil { // its own deadline may have come before
-		_ = nc.SetReadDeadline(aLongTimeAgo)
+// awaitEnd waits for the end of c, or closes it if ctx ends.
+func awaitEnd(ctx context.Context, c *Conn) (redial.End, bool) {
+	select {
+	case <-c.Done():
+	case <-ctx.Done():
+		_ = c.Close(CloseGoingAway, "")
+		return redial.End{}, false
 	}
-	whole, err := http.ReadResponse(bufio.NewReader(io.MultiReader(&head, bytes.NewReader(rest), nc)), nil)
-	if err != nil {
-		return
-	}
-	body, _ := io.ReadAll(io.LimitReader(whole.Body, maxBody)) // what came is better than nothing
-	_ = whole.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.ContentLength = int64(len(body))
+	code := c.err.decisive() // c.err is set for good
+	return redial.End{Err: c.err, Final: isLast(code), Normal: code == CloseNormal}, true
 }
+
+// DialNet opens the connection over which Dial would run TLS, for wss, and the handshake. It uses
+// NetDial, and a proxy if Proxy names one for u. It is for callers who do the rest themselves. They
+// own the connection. ctx bounds the call.
+func (d *Dialer) DialNet(ctx context.Context, u *url.URL) (net.Conn, error) {
+	return d.client().OpenNet(ctx, u)
+}
+
+// ProxyFromEnvironment is the default of Dialer.Proxy. It returns the proxy that the environment
+// names: HTTP_PROXY for ws URLs and HTTPS_PROXY for wss URLs, or their lower-case forms. It returns
+// nil if NO_PROXY names the host. See http.ProxyFromEnvironment.
+func ProxyFromEnvironment(u *url.URL) (*url.URL, error) { return opening.ProxyFromEnvironment(u) }
+
+// NoProxy is a value for Dialer.Proxy. It makes the Dialer use no proxy.
+func NoProxy(*url.URL) (*url.URL, error) { return nil, nil }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rfc6455/ws/conn/internal/transport"
 )
 
 // TestDialBounds: the handshake ends in time in each of its stages, whatever
@@ -151,7 +153,7 @@ func TestDialContextEndsWithResponse(t *testing.T) {
 }
 
 // cancellingConn cancels a context at the first read or write, when that is
-// done, and waits for the deadline that this leads to.
+// done, and waits for the deadline or the Close that this leads to.
 type cancellingConn struct {
 	net.Conn
 	cancel context.CancelFunc
@@ -173,7 +175,9 @@ func (c cancellingConn) strike(at string) {
 
 func (c cancellingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.strike("read")
+	if n > 0 {
+		c.strike("read")
+	}
 	return n, err
 }
 
@@ -185,8 +189,13 @@ func (c cancellingConn) Write(p []byte) (int, error) {
 
 func (c cancellingConn) SetDeadline(t time.Time) error {
 	err := c.Conn.SetDeadline(t)
-	if t == aLongTimeAgo {
+	if t == transport.LongAgo {
 		c.once.Do(func() { close(c.struck) })
 	}
 	return err
+}
+
+func (c cancellingConn) Close() error {
+	c.once.Do(func() { close(c.struck) })
+	return c.Conn.Close()
 }

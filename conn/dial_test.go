@@ -1,12 +1,10 @@
 package conn
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -18,97 +16,16 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/handshake"
 )
 
-// echo answers every message with itself.
-var echo = &Events{Message: func(c *Conn, t MessageType, p []byte) { _ = c.Append(t, p) }}
-
 // quiet is for servers whose clients misbehave on purpose.
 var quiet = log.New(io.Discard, "", 0)
-
-// wsURL is the ws or wss URL of a test server.
-func wsURL(srv *httptest.Server) string { return "ws" + strings.TrimPrefix(srv.URL, "http") }
-
-// wantEcho checks that c's peer echoes, and ends the connection.
-func wantEcho(t *testing.T, c *Conn) {
-	t.Helper()
-	if err := c.Write(within(t), Text, []byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, p, err := c.Read(within(t)); err != nil || string(p) != "hello" {
-		t.Fatalf("%q, %v", p, err)
-	}
-	if err := c.Close(CloseNormal, ""); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// script is what a server does with one connection; it is closed at the end.
-type script func(nc net.Conn)
-
-// scripted returns a NetDial whose connections lead in memory to the scripts,
-// one after another, and the addresses that were dialed.
-func scripted(t testing.TB, scripts ...script) (dial func(context.Context, string, string) (net.Conn, error), addrs *[]string) {
-	t.Helper()
-	addrs = new([]string)
-	var wg sync.WaitGroup
-	t.Cleanup(wg.Wait)
-	return func(_ context.Context, network, addr string) (net.Conn, error) {
-		n := len(*addrs)
-		*addrs = append(*addrs, addr)
-		if n >= len(scripts) || network != "tcp" {
-			return nil, fmt.Errorf("connection %d, to %s %s, was not expected", n+1, network, addr)
-		}
-		a, b := wstest.Pipe(1 << 20)
-		wg.Go(func() {
-			defer b.Close()
-			scripts[n](b)
-		})
-		return a, nil
-	}, addrs
-}
-
-// readRequest reads the request of a handshake, and gives it to see.
-func readRequest(nc net.Conn, see func(*http.Request)) *http.Request {
-	r, err := http.ReadRequest(bufio.NewReader(nc))
-	if err == nil && see != nil {
-		see(r)
-	}
-	return r
-}
-
-// accept is a script that accepts the handshake; lines are more of its headers.
-func accept(see func(*http.Request), lines ...string) script {
-	return func(nc net.Conn) {
-		r := readRequest(nc, see)
-		if r != nil {
-			io.WriteString(nc, switching(r, lines...))
-		}
-	}
-}
-
-// switching is the response that accepts r.
-func switching(r *http.Request, lines ...string) string {
-	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + handshake.Accept(r.Header.Get("Sec-WebSocket-Key")) + "\r\n" +
-		strings.Join(append(lines, "", ""), "\r\n")
-}
-
-// respond is a script that answers the request with these bytes.
-func respond(response string) script {
-	return func(nc net.Conn) {
-		readRequest(nc, nil)
-		io.WriteString(nc, response)
-	}
-}
 
 // TestDial over ws and wss, from end to end.
 func TestDial(t *testing.T) {
@@ -209,12 +126,6 @@ func TestDialTLS(t *testing.T) {
 	}
 }
 
-// isErr reports whether err holds an E.
-func isErr[E error](err error) bool {
-	var e E
-	return errors.As(err, &e)
-}
-
 // TestDialUnixSocket: NetDial leads anywhere, and a Unix socket is read the raw
 // way.
 func TestDialUnixSocket(t *testing.T) {
@@ -233,7 +144,7 @@ func TestDialUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.raw == nil && runtime.GOOS != "windows" {
+	if !c.transport.Socket() && runtime.GOOS != "windows" {
 		t.Error("the socket is not read the raw way")
 	}
 	wantEcho(t, c)
@@ -283,7 +194,7 @@ func TestDialRequest(t *testing.T) {
 			if (*addrs)[0] != tt.addr || got.Host != tt.host || got.RequestURI != tt.uri {
 				t.Errorf("dialed %q, Host %q, target %q", (*addrs)[0], got.Host, got.RequestURI)
 			}
-			for _, own := range []string{"Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version"} {
+			for _, own := range []string{"Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "User-Agent"} {
 				got.Header.Del(own)
 			}
 			if tt.want == nil {
@@ -306,7 +217,7 @@ func TestDialBadArguments(t *testing.T) {
 		say string
 	}{
 		"no URL":           {url: "", say: "ws://"},
-		"http URL":         {url: "http://h/", say: "ws://"},
+		"ftp URL":          {url: "ftp://h/", say: "ws://"},
 		"no host":          {url: "ws:///", say: "no host"},
 		"port":             {url: "ws://h:70000/", say: "port"},
 		"fragment":         {url: "ws://h/#f", say: "fragment"},
@@ -316,6 +227,7 @@ func TestDialBadArguments(t *testing.T) {
 		"URL's host":       {url: "ws://" + crlf + "/", say: "invalid"},
 		"host not IDNA":    {url: "ws://h\u2603/", say: "xn--"},
 		"user":             {url: "ws://" + crlf + ":secret@h/", say: "invalid"},
+		"no scheme":        {url: "h:8080/", say: "no scheme"},
 		"header name":      {d: Dialer{Header: http.Header{crlf: {"v"}}}, say: "token"},
 		"header value":     {d: Dialer{Header: http.Header{"X": {crlf}}}, say: "header X"},
 		"header value NUL": {d: Dialer{Header: http.Header{"X": {"a\x00"}}}, say: "header X"},
@@ -397,7 +309,7 @@ func TestDialJar(t *testing.T) {
 		t.Errorf("%v, sent %q without a Header, which is now %v", err, sent, d.Header)
 	}
 	defer c.CloseNow()
-	if got := jar.Cookies(httpURL(&url.URL{Scheme: "wss", Host: "example.com"})); len(got) != 2 {
+	if got := jar.Cookies(&url.URL{Scheme: "https", Host: "example.com"}); len(got) != 2 {
 		t.Errorf("a wss URL gets %v", got)
 	}
 }

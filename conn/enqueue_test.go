@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -34,8 +35,8 @@ func sendNumbered(t *testing.T, c *Conn, n, size int) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if b := c.Buffered(); b > c.cfg.queue() {
-			t.Fatalf("%d bytes wait, beyond the bound of %d", b, c.cfg.queue())
+		if b := c.Buffered(); b > c.queueSize() {
+			t.Fatalf("%d bytes wait, beyond the bound of %d", b, c.queueSize())
 		}
 	}
 }
@@ -208,10 +209,10 @@ func TestQueueDropOldestKeepsAll(t *testing.T) {
 	})
 }
 
-// TestQueueClose: the connection ends with 1008, and says why.
+// TestQueueClose: by default the connection ends with 1013, and says why.
 func TestQueueClose(t *testing.T) {
 	bubbles(t, func(t *testing.T, role frame.Role) {
-		c, peer := pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueClose})
+		c, peer := pipePeer(t, role, 500, Config{Queue: 10000})
 		go c.Serve(bg, &Events{})
 		var err error
 		sent := 0
@@ -228,12 +229,12 @@ func TestQueueClose(t *testing.T) {
 				t.Fatalf("%q, want message %d", p, i)
 			}
 		}
-		if reason := peer.WantClose(ClosePolicyViolation); !strings.Contains(reason, "too slowly") {
+		if reason := peer.WantClose(CloseTryAgainLater); !strings.Contains(reason, "too slowly") {
 			t.Errorf("reason %q", reason)
 		}
 		peer.WantEOF()
 
-		c, _ = pipePeer(t, role, 500, Config{Queue: 10000, QueuePolicy: QueueClose})
+		c, _ = pipePeer(t, role, 500, Config{Queue: 10000})
 		for c.Send(Binary, pattern(100)) == nil {
 		}
 		start := time.Now()
@@ -244,16 +245,85 @@ func TestQueueClose(t *testing.T) {
 	})
 }
 
-// TestQueueTooLong: a message that would never fit is the caller's mistake.
+// TestQueueTooLong: a message that would never fit is the caller's mistake, and
+// the error says so, and no word of the peer.
 func TestQueueTooLong(t *testing.T) {
 	bubbles(t, func(t *testing.T, role frame.Role) {
 		for policy := range QueueDropOldest + 1 {
 			c, _ := pipePeer(t, role, 10000, Config{Queue: 1000, QueuePolicy: policy})
-			if err := c.Send(Binary, pattern(1000)); err != ErrQueueFull || c.Dropped() != 0 || c.State() != StateOpen {
-				t.Errorf("policy %d: %v, %d dropped, %v", policy, err, c.Dropped(), c.State())
+			prepared, err := Prepare(Binary, pattern(1000))
+			check(err)
+			for _, err := range []error{c.Send(Binary, pattern(1000)), c.Append(Binary, pattern(1000)), c.SendPrepared(prepared)} {
+				if !errors.Is(err, ErrQueueTooSmall) || c.Dropped() != 0 || c.State() != StateOpen {
+					t.Fatalf("policy %d: %v, %d dropped, %v", policy, err, c.Dropped(), c.State())
+				}
+				if text := err.Error(); !strings.Contains(text, "of 1000 bytes") || !strings.Contains(text, "Queue") || strings.Contains(text, "slow") {
+					t.Errorf("policy %d: %v", policy, err)
+				}
 			}
 		}
 	})
+}
+
+// TestEchoOfTheLargest: a connection with the default Queue can answer whatever
+// it may receive with the same, behind a message that waits already.
+func TestEchoOfTheLargest(t *testing.T) {
+	for _, tt := range []struct {
+		configured, set int64
+		size            int
+	}{{size: 1 << 20}, {1000, 0, 1000}, {3 << 20, 0, 3 << 20}, {17 << 20, 0, 17 << 20}, {-1, 0, 9 << 20}, {0, 5 << 20, 5 << 20}, {0, -1, 5 << 20}} {
+		for _, policy := range []QueuePolicy{QueueRefuse, QueueClose, QueueDropNewest, QueueDropOldest} {
+			for name, echo := range map[string]func(*Conn, MessageType, []byte) error{"Append": (*Conn).Append, "Send": (*Conn).Send} {
+				t.Run(fmt.Sprintf("%d,%d/%d/%s", tt.configured, tt.set, policy, name), func(t *testing.T) {
+					echoLargest(t, Config{MaxMessageSize: tt.configured, QueuePolicy: policy}, tt.set, tt.size, echo)
+				})
+			}
+		}
+	}
+}
+
+func echoLargest(t *testing.T, cfg Config, set int64, size int, echo func(*Conn, MessageType, []byte) error) {
+	a, b := wstest.Pipe(1 << 10)
+	s, c := New(a, frame.Server, Negotiated{}, cfg), New(b, frame.Client, Negotiated{}, Config{MaxMessageSize: -1})
+	t.Cleanup(func() { _, _ = s.CloseNow(), c.CloseNow() })
+	if set != 0 {
+		s.SetMaxMessageSize(set)
+	}
+	go s.Serve(bg, &Events{Message: func(s *Conn, typ MessageType, p []byte) {
+		if err := echo(s, typ, p); err != nil || s.Dropped() > 0 {
+			t.Errorf("a message of %d bytes: %v, %d dropped", len(p), err, s.Dropped())
+			_ = s.CloseNow()
+		}
+	}})
+	sent := make(chan error, 1)
+	go func() {
+		sent <- errors.Join(c.Write(bg, Text, []byte("small")), c.Write(bg, Binary, make([]byte, size)))
+	}()
+	for _, n := range []int{len("small"), size} {
+		if _, p, err := c.Read(within(t)); err != nil || len(p) != n {
+			t.Fatalf("%d bytes, %v; want %d", len(p), err, n)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDefaultQueue: the queue is bounded by default, whatever may be received.
+func TestDefaultQueue(t *testing.T) {
+	for limit, most := range map[int64]int{0: 2 << 20, 1000: 2 << 20, 4 << 20: 8 << 20, -1: 3 << 20, 1<<63 - 1: maxInt} {
+		c, _ := pipePeer(t, frame.Server, 10, Config{MaxMessageSize: limit, QueuePolicy: QueueRefuse})
+		var err error
+		for range 12 {
+			if err = c.Send(Binary, make([]byte, 1<<20)); err != nil {
+				break
+			}
+		}
+		if full := most < 12<<20; full != (err == ErrQueueFull) || c.Buffered() > most {
+			t.Errorf("limit %d: %d bytes are buffered, %v", limit, c.Buffered(), err)
+		}
+		_ = c.CloseNow()
+	}
 }
 
 // TestQueueCountsEntries: messages of one byte that wait are bounded by what
@@ -347,8 +417,8 @@ func TestTraceQueued(t *testing.T) {
 			synctest.Wait()
 		}
 		n := 94 + header
-		if fmt.Sprint(depths) != fmt.Sprint([]int{n, 2*n - 10, 3*n - 10}) && fmt.Sprint(depths) != fmt.Sprint([]int{n, 2 * n, 3 * n}) {
-			t.Errorf("%v, want multiples of %d", depths, n)
+		if fmt.Sprint(depths) != fmt.Sprint([]int{2*n - 10, 3*n - 10}) && fmt.Sprint(depths) != fmt.Sprint([]int{2 * n, 3 * n}) {
+			t.Errorf("%v, want multiples of %d for all but the first, which began to leave at once", depths, n)
 		}
 	})
 }

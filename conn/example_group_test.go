@@ -60,7 +60,7 @@ func ExampleGroup_Shutdown() {
 	fmt.Println("client:", <-clientEnded)
 	fmt.Println(group.Len(), "connections left")
 	// Output:
-	// server: websocket: connection closed by this side, the peer answered: 1001 going away
+	// server: websocket: connection closed by this side with 1001 going away, the peer answered: 1001 going away
 	// group: <nil>
 	// client: websocket: connection closed by the peer: 1001 going away: the server is shutting down
 	// 0 connections left
@@ -112,7 +112,7 @@ func ExampleGroup_Broadcast() {
 // Sending without waiting, and catching up with a peer that fell behind: it is
 // sent no more until it has read what waits for it, and then the state as it is.
 func ExampleConn_Drained() {
-	ln := listenOnce(&ws.Upgrader{Config: ws.Config{Queue: 64 << 10}}, func(c *ws.Conn) {
+	ln := listenOnce(&ws.Upgrader{Config: ws.Config{Queue: 64 << 10, QueuePolicy: ws.QueueRefuse}}, func(c *ws.Conn) {
 		update := make([]byte, 10<<10)
 		for {
 			err := c.Send(ws.Binary, update)
@@ -175,7 +175,7 @@ func ExampleStats() {
 	u := &ws.Upgrader{
 		Config: ws.Config{Trace: stats.Trace(), Group: &group},
 		Check: func(*handshake.Request) error {
-			if stats.Open.Load() >= 10000 {
+			if stats.Snapshot().Open >= 10000 {
 				return &handshake.Error{Status: http.StatusServiceUnavailable, Reason: "too many connections"}
 			}
 			return nil
@@ -223,10 +223,10 @@ func ExampleLogTrace() {
 	srv := httptest.NewServer(u.Handler(&ws.Events{}))
 	defer srv.Close()
 
-	d := &ws.Dialer{Header: http.Header{"Origin": {"https://evil.example"}}}
+	d := &ws.Dialer{Host: "example.com", Header: http.Header{"Origin": {"https://evil.example"}}}
 	_, _, err := d.Dial(context.Background(), strings.Replace(srv.URL, "http", "ws", 1)+"/chat")
 	fmt.Println(err != nil)
 	// Output:
-	// level=INFO msg="websocket refused" error="websocket: handshake: Origin: differs from the host that the page connects to: the server has to list origins that may connect (status 403)" target=/chat
+	// level=INFO msg="websocket refused" error="websocket: handshake: Origin: differs from the Host header: the server has to list the origins that may connect, or the reverse proxy ahead of it to pass the Host header on as it was (status 403)" target=/chat host=example.com origin=https://evil.example
 	// true
 }

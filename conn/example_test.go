@@ -56,15 +56,88 @@ func ExampleUpgrade() {
 	// <nil>
 }
 
+// Authentication before the connection is taken over: the token is verified once,
+// and whose it was is known to every callback.
+func ExampleUpgrader_check() {
+	type user struct{ name string }
+	verify := func(token string) (user, bool) { // ask a database, check a signature
+		fmt.Println("verifying a token")
+		return user{"ann"}, token == "Bearer t0ken"
+	}
+	u := &ws.Upgrader{Check: func(r *handshake.Request) error {
+		who, ok := verify(r.Get("Authorization"))
+		if !ok {
+			return &handshake.Error{Status: http.StatusUnauthorized, Reason: "send a token in Authorization"}
+		}
+		r.Data = who
+		return nil
+	}}
+	srv := httptest.NewServer(u.Handler(&ws.Events{
+		Open: func(c *ws.Conn, _ *handshake.Request) {
+			_ = c.Send(ws.Text, []byte("hello "+c.Data().(user).name))
+		},
+		Message: func(c *ws.Conn, t ws.MessageType, data []byte) {
+			_ = c.Append(t, []byte(c.Data().(user).name+" says "+string(data)))
+		},
+	}))
+	defer srv.Close()
+
+	ctx := context.Background()
+	d := &ws.Dialer{Header: http.Header{"Authorization": {"Bearer t0ken"}}}
+	c, _, err := d.Dial(ctx, strings.Replace(srv.URL, "http", "ws", 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.CloseNow()
+	_ = c.Write(ctx, ws.Text, []byte("hi"))
+	for range 2 {
+		_, p, err := c.Read(ctx)
+		fmt.Printf("%s %v\n", p, err)
+	}
+	// Output:
+	// verifying a token
+	// hello ann <nil>
+	// ann says hi <nil>
+}
+
+// A server that reads in a loop. The function runs on a goroutine of its own, and
+// its return closes the connection.
+func ExampleUpgrader_HandlerFunc() {
+	var u ws.Upgrader
+	srv := httptest.NewServer(u.HandlerFunc(func(c *ws.Conn, r *ws.Request) {
+		ctx := context.Background() // that of the HTTP request has ended
+		for {
+			t, p, err := c.Read(ctx)
+			if err != nil {
+				return
+			}
+			if err := c.Write(ctx, t, append([]byte(r.URL.Path+": "), p...)); err != nil {
+				return
+			}
+		}
+	}))
+	defer srv.Close()
+
+	ctx := context.Background()
+	c, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(srv.URL, "http")+"/room")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = c.Write(ctx, ws.Text, []byte("hello"))
+	_, p, err := c.Read(ctx)
+	fmt.Printf("%s %v\n", p, err)
+	fmt.Println(c.Close(ws.CloseNormal, ""))
+	// Output:
+	// /room: hello <nil>
+	// <nil>
+}
+
 // A server of callbacks, which are a browser's four events. net/http's
 // goroutine ends with the handshake. A client that does not read its answers is
-// given up once they fill the queue, since Append would have to refuse the next.
+// closed once they fill the queue.
 func ExampleUpgrader_Handler() {
 	closed := make(chan bool)
-	u := &ws.Upgrader{
-		Config:  ws.Config{QueuePolicy: ws.QueueClose},
-		Origins: []string{"https://example.com"},
-	}
+	u := &ws.Upgrader{Origins: []string{"https://example.com"}}
 	srv := httptest.NewServer(u.Handler(&ws.Events{
 		Open: func(c *ws.Conn, r *handshake.Request) {
 			fmt.Println("open", r.URL.Path)
@@ -217,9 +290,7 @@ func ExamplePrepare() {
 	}
 	for c := range room.Range {
 		c := c.(*ws.Conn)
-		if err := c.SendPrepared(news); errors.Is(err, ws.ErrQueueFull) {
-			_ = c.CloseNow() // it does not keep up
-		}
+		_ = c.SendPrepared(news) // closes one that does not keep up
 	}
 	for _, c := range clients {
 		_, p, err := c.Read(ctx)

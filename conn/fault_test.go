@@ -86,8 +86,8 @@ func TestContextsNeverKill(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 0))
-				near, far := tcpPair(t)
-				_ = near.(*net.TCPConn).SetWriteBuffer(8 << 10)
+				near, far := wstest.TCP(t)
+				_ = near.SetWriteBuffer(8 << 10)
 				server, client := wrap(near, far)
 				if s, ok := server.(*tls.Conn); ok {
 					go client.(*tls.Conn).Handshake()

@@ -1,74 +1,75 @@
+//go:build !js
+
 package conn
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
-	"slices"
 
+	"github.com/rfc6455/ws/conn/internal/outbox"
+	"github.com/rfc6455/ws/conn/internal/pool"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/frame"
 )
 
-// directMin is the payload of a frame, still to come, from which on it is read
-// into the message itself.
+// directMin is a number of bytes. If at least as much of a frame's payload is to come, it is read
+// straight into the message, and not into the read buffer.
 const directMin = 4 << 10
 
-// more gets more bytes: into the message itself where much of a frame is to
-// come, which may complete it, else into the read buffer.
-func (c *Conn) more(ctx context.Context) (progress, error) {
+// readMore waits for bytes and reads once. If much of a frame's payload is to come, it reads
+// straight into the message, which that may complete. Else it reads into the read buffer.
+func (c receiver) readMore(ctx context.Context) (progress, error) {
 	n, err := c.read(ctx, c.target())
-	return c.took(n, err)
+	return c.addRead(n, err)
 }
 
-// target is where more bytes are to be read to: into the message, into the read
-// buffer, or nil for read to decide when there are some.
-func (c *Conn) target() []byte {
+// target returns where the next bytes should be read to: room in the message, or room in the read
+// buffer. If it is nil, read takes a read buffer when there are bytes.
+func (c receiver) target() []byte {
 	if c.rd.direct() {
 		return c.rd.space()
 	}
 	return c.bufferTarget()
 }
 
-// bufferTarget is target for what is not read into the message.
-func (c *Conn) bufferTarget() []byte {
+// bufferTarget is target for bytes that should not be read straight into the message.
+func (c receiver) bufferTarget() []byte {
 	r := &c.rd
-	r.drop()
-	if c.raw == nil && !r.dec.Between() {
-		// The rest of a frame is on its way: a buffer will not wait for long.
-		r.in = getReadBuffer()
-		return r.in.room[:]
+	r.freeBuffer()
+	if !c.transport.Socket() && !r.dec.Between() {
+		// The rest of a frame is on its way, so that the buffer is not held for long.
+		r.in = pool.GetRead()
+		return r.in.Room[:]
 	}
 	return nil
 }
 
-// took follows a read to target, with its results.
-func (c *Conn) took(n int, err error) (progress, error) {
+// addRead adds the n bytes that a read to target has returned. err is that read's error.
+func (c receiver) addRead(n int, err error) (progress, error) {
 	if err != nil {
 		return moreBytes, err
 	}
 	if c.rd.direct() {
-		return c.tookDirect(n)
+		return c.addDirect(n)
 	}
-	c.tookBuffer(n)
+	c.addBuffered(n)
 	return moreBytes, nil
 }
 
-// tookBuffer follows a read of n bytes to bufferTarget.
-func (c *Conn) tookBuffer(n int) {
+// addBuffered adds the n bytes that a read to bufferTarget has returned.
+func (c receiver) addBuffered(n int) {
 	r := &c.rd
-	if r.in == nil && n > 0 {
-		r.in = getReadBuffer()
-		copy(r.in.room[:], c.first[:n])
-	}
 	if r.in != nil {
-		r.in.unread = r.in.room[:n]
+		r.in.Unread = r.in.Room[:n]
 	}
 }
 
-// direct reports whether the next bytes are to be read into the message. The
-// first of a large message are not, unless there is room for them already:
-// nothing is allocated for what has merely been announced.
+// direct reports whether the next bytes should be read straight into the message. The first bytes
+// of a large message should not, unless the message has room for them already: nothing is allocated
+// for a length that was merely announced.
 func (r *readHalf) direct() bool {
 	if r.dec.Remaining() < directMin || r.open != nil || r.zipped {
 		return false
@@ -76,8 +77,7 @@ func (r *readHalf) direct() bool {
 	return len(r.msg) > 0 || cap(r.msg)-len(r.msg) >= directMin
 }
 
-// space is where the payload of a large frame is read to: behind what there is
-// of the message.
+// space returns the room for the payload of a large frame, behind what the message has already.
 func (r *readHalf) space() []byte {
 	left := r.dec.Remaining()
 	if cap(r.msg)-len(r.msg) < directMin {
@@ -87,26 +87,11 @@ func (r *readHalf) space() []byte {
 	return p[:min(int64(len(p)), left)]
 }
 
-// reserve makes room in the message for n bytes that have come or are about
-// to, of left that the frame has yet. The room grows with what has come, up to
-// four times that, and never by the announced length alone (section 10.4).
-func (r *readHalf) reserve(n int, left int64) {
-	if cap(r.msg)-len(r.msg) >= n {
-		return
-	}
-	n = max(n, int(min(left, int64(3*(len(r.msg)+n)))))
-	if r.pooled {
-		r.msg = grow(r.msg, n)
-	} else {
-		r.msg = slices.Grow(r.msg, n)
-	}
-}
-
-// tookDirect counts n bytes of payload that were read into the message.
-func (c *Conn) tookDirect(n int) (progress, error) {
+// addDirect adds n bytes of payload that were read to space.
+func (c receiver) addDirect(n int) (progress, error) {
 	r := &c.rd
 	if err := r.dec.Take(r.msg[len(r.msg) : len(r.msg)+n]); err != nil {
-		return moreBytes, c.violated(err)
+		return moreBytes, c.failRule(err)
 	}
 	if c.lifecycle() != frame.Open { // Close was called: messages are dropped
 		r.msg = r.msg[:0]
@@ -117,107 +102,85 @@ func (c *Conn) tookDirect(n int) (progress, error) {
 		return moreBytes, nil
 	}
 	if t := c.cfg.Trace; t != nil {
-		t.receivedMessage(c, int64(len(r.msg)))
+		t.receivedMessage(c.Conn, int64(len(r.msg)))
 	}
 	return wholeMessage, nil
 }
 
-// fill waits for bytes and reads them into the read buffer, which is taken
-// from the pool only when there are some.
-func (c *Conn) fill(ctx context.Context) error {
+// fill waits for bytes and reads once, into the read buffer.
+func (c receiver) fill(ctx context.Context) error {
 	n, err := c.read(ctx, c.bufferTarget())
 	if err == nil {
-		c.tookBuffer(n)
+		c.addBuffered(n)
 	}
 	return err
 }
 
-// read waits for bytes under ctx and reads once into p. With p nil a raw
-// transport puts them into the read buffer, and another one the first few into
-// first. What comes before the waiting and after it is done in functions of
-// their own, so that there is little on the stack meanwhile.
+// read waits for bytes under ctx and reads once into p. If p is nil, read takes a read buffer when
+// there are bytes, and reads into that. What comes before the wait and after it is in functions of
+// its own, so that there is little on the stack during the wait.
 func (c *Conn) read(ctx context.Context, p []byte) (n int, err error) {
-	if err := c.beginWait(ctx); err != nil {
-		return 0, err
-	}
-	switch {
-	case c.raw != nil:
-		n, err = c.readRaw(p)
-	case p != nil:
-		n, err = readStream(ctx, c.stream, p)
-	default:
-		n, err = readStream(ctx, c.stream, c.first[:])
-	}
-	return n, c.endWait(ctx, n, err)
-}
-
-// beginWait makes ready for a wait for the peer.
-func (c *Conn) beginWait(ctx context.Context) error {
 	c.flushRead()
-	if err := c.watch.arm(ctx, readDeadline{c}); err != nil {
-		return err
-	}
 	c.keep.wait()
-	return nil
+	n, why, err := c.transport.Read(ctx, p, &c.rd.in)
+	return n, receiver{c}.afterWait(ctx, n, why, err)
 }
 
-// endWait follows a wait that n bytes or err have ended.
-func (c *Conn) endWait(ctx context.Context, n int, err error) error {
-	c.keep.waited()
-	interrupted := c.watch.interrupted(inbound)
-	if ctx.Done() != nil {
-		c.watch.disarm(readDeadline{c})
-	}
+// afterWait does what has to be done after the wait in read, and returns read's error. n, why and
+// err are the results of the transport's Read. afterWait is a function of its own so that read
+// needs little stack while it waits.
+//
+//go:noinline
+func (c receiver) afterWait(ctx context.Context, n int, why transport.Reason, err error) error {
+	c.keep.endWait()
 	switch {
 	case n > 0:
-		c.arrived()
+		c.noteArrival()
 		return nil
-	case interrupted:
+	case why == transport.Context:
 		return contextError(ctx)
 	}
-	return c.readFailed(err)
+	return c.handleReadError(err)
 }
 
-// arrived lets keepalive know of bytes of the peer. Those of a message that is
-// under way keep the connection from being idle; pings and pongs do not.
-func (c *Conn) arrived() {
+// noteArrival tells the keepalive that bytes of the peer have come. Bytes of a message keep the
+// connection from being idle. Pings and Pongs do not.
+func (c receiver) noteArrival() {
 	c.keep.alive()
 	if c.rd.dec.InMessage() {
 		c.keep.message()
 	}
 }
 
-// readFailed tells the call's end from the connection's.
-func (c *Conn) readFailed(err error) error {
+// handleReadError returns the error of a call whose read of the transport failed with err. If err
+// means that the transport has ended, it ends the connection.
+func (c receiver) handleReadError(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return err // a deadline set through NetConn
 	case err == nil:
-		return nil // a Read of nothing: try again
+		return nil // Read returned neither bytes nor an error: the caller tries again
+	case err == io.EOF:
+		c.peerEnded()
 	case errors.Is(err, net.ErrClosed):
-		c.lost(net.ErrClosed)
+		c.abort(net.ErrClosed)
 	default:
-		c.lost(c.addressed(err))
+		c.abort(addressed(c.Conn, err))
 	}
-	return c.readError()
+	return c.endError()
 }
 
-// addressed adds to an error of opError what package net's tell.
-func (c *Conn) addressed(err error) error {
-	if e, ok := err.(*net.OpError); ok && e.Net == "" {
-		e.Source, e.Addr = c.LocalAddr(), c.RemoteAddr()
-		e.Net = e.Source.Network()
-	}
-	return err
-}
-
-// flushRead lets what was queued leave before a reader waits. It never blocks:
-// two peers that both wrote before they read would wait for ever.
+// flushRead lets what is queued leave before a reader waits or delivers a message. It never blocks.
+// If it did, two peers that both write before they read could wait for each other for ever.
 func (c *Conn) flushRead() {
-	c.rd.answered = false
+	c.rd.pongQueued = false
 	c.mu.Lock()
-	if c.wr.out != nil {
-		c.flushSoon()
+	act := outbox.None
+	if c.box.Pending() {
+		act = c.box.Kick()
 	}
 	c.mu.Unlock()
+	if act != outbox.None {
+		c.do(act)
+	}
 }

@@ -77,7 +77,7 @@ func readSocket(t *testing.T, b []byte, r *rand.Rand, kind uint8) string {
 	peer.Go(func() { sendPieces(far, bytes.Clone(b), r2, cancels) })
 	s := &feed{ways: r, c: c} // for its ways of reading
 	var err error
-	for !c.over(err) {
+	for !isEnd(err) {
 		s.next = func() context.Context {
 			ctx, cancel := context.WithCancel(bg)
 			select {
@@ -87,13 +87,13 @@ func readSocket(t *testing.T, b []byte, r *rand.Rand, kind uint8) string {
 			cancels <- cancel
 			return ctx
 		}
-		if err = s.readOnce(c, log.took); err != nil && !c.over(err) && !errors.Is(err, context.Canceled) {
+		if err = s.readOnce(c, log.took); err != nil && !isEnd(err) && !errors.Is(err, context.Canceled) {
 			t.Fatalf("a call that ended with %v", err)
 		}
 	}
 	<-c.Done()
 	<-answered
-	checkFrames(t, wrote, frame.Role(1-kind&1))
+	checkFrames(t, wrote, frame.Role(kind&1).Peer())
 	return log.end(err)
 }
 

@@ -49,6 +49,9 @@ func (s *feed) Read(p []byte) (int, error) {
 	if s.isClosed() {
 		return 0, net.ErrClosed
 	}
+	if s.c == nil && len(s.expired) > 0 { // New's, to find out whether deadlines work
+		return 0, os.ErrDeadlineExceeded
+	}
 	if s.c != nil && s.c.lifecycle() == frame.Open && s.cancel != nil && s.r.IntN(4) == 0 {
 		s.cancel()
 		s.cancel = nil
@@ -154,15 +157,15 @@ func readFeed(t *testing.T, b []byte, r *rand.Rand, kind uint8) string {
 	c, log := newLogged(t, s, kind)
 	s.c = c
 	var err error
-	for !c.over(err) {
-		if err = s.readOnce(c, log.took); err != nil && !c.over(err) && err != context.Canceled {
+	for !isEnd(err) {
+		if err = s.readOnce(c, log.took); err != nil && !isEnd(err) && err != context.Canceled {
 			t.Fatalf("a call that ended with %v", err)
 		}
 	}
 	<-c.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	checkFrames(t, s.out, frame.Role(1-kind&1))
+	checkFrames(t, s.out, frame.Role(kind&1).Peer())
 	return log.end(err)
 }
 

@@ -35,13 +35,13 @@ func FuzzConnWriting(f *testing.F) {
 		}
 		s.c = New(s, frame.Role(kind&1), n, cfg)
 		w := &writing{c: s.c, r: rand.New(rand.NewPCG(seed, 1))}
-		for err := error(nil); !s.c.over(err); {
+		for err := error(nil); !isEnd(err); {
 			w.act(t)
 			err = s.readOnce(s.c, func(MessageType, []byte) { w.act(t) })
 		}
 		<-s.c.Done()
 		w.act(t)
-		w.check(t, s, frame.Role(1-kind&1))
+		w.check(t, s, frame.Role(kind&1).Peer())
 	})
 }
 
@@ -77,7 +77,7 @@ func (w *writing) act(t *testing.T) {
 		switch {
 		case err == nil && to != noMessage:
 			w.taken = append(w.taken, takenMessage{mt &^ Uncompressed, p, to})
-		case err == nil, err == errClosing, errors.Is(err, context.Canceled), w.c.over(err):
+		case err == nil, err == errClosing, err == ErrClosing, errors.Is(err, context.Canceled), isEnd(err):
 		default:
 			t.Fatalf("writing: %v", err)
 		}

@@ -4,22 +4,20 @@ import (
 	"context"
 	"hash/maphash"
 	"iter"
-	"net/http"
 	"sync"
 	"sync/atomic"
-
-	"github.com/rfc6455/ws/handshake"
 )
 
-// Group keeps track of connections, so that a program can count them, send to
-// all of them and, above all, end them in good order: http.Server.Shutdown
-// neither knows the connections that were taken over from it nor waits for
-// them. Config.Group says which Group a connection belongs to, whichever way it
-// is made: by an Upgrader, a Dialer or New. It is in the Group from the end of
-// its opening handshake until its transport is closed.
+// Group keeps track of connections. A program can count them, send to all of them and, above all,
+// end them in good order. http.Server.Shutdown does not: it neither knows the connections that were
+// taken over from it nor waits for them.
 //
-// The zero value is an empty Group. Its methods may be called concurrently. It
-// must not be copied.
+// Config.Group puts a connection into a Group, whether an [Upgrader], a [Dialer] or [New] makes it.
+// The connection is in the Group from the end of its opening handshake until its transport is
+// closed.
+//
+// The zero value is an empty Group. Its methods may be called concurrently. A Group must not be
+// copied.
 type Group struct {
 	closing atomic.Bool
 	held    atomic.Int64 // connections, handshakes under way and runs of Serve
@@ -29,9 +27,8 @@ type Group struct {
 	empty chan struct{} // closed when held is 0; made when someone waits for that
 }
 
-// groupShards is how many parts a Group has, each with a lock of its own: a
-// walk through a hundred thousand connections stops none of those that come and
-// go for long.
+// groupShards is the number of parts of a Group. Each has a lock of its own, so that a walk through
+// a hundred thousand connections delays none that comes or goes for long.
 const groupShards = 32
 
 type groupShard struct {
@@ -57,9 +54,9 @@ func (g *Group) Len() int {
 	return n
 }
 
-// All returns the connections of the Group, in no order. One that comes or goes
-// during the iteration may be missed, or have ended. The loop may do anything
-// with them and with the Group; no lock is held meanwhile.
+// All returns the connections of the Group, in no order. A connection that joins or leaves during
+// the iteration may be missed, or may have ended. The body of the loop may do anything with the
+// connections and with the Group: All holds no lock while it runs.
 func (g *Group) All() iter.Seq[*Conn] {
 	return func(yield func(*Conn) bool) {
 		var batch []*Conn
@@ -83,11 +80,14 @@ func (s *groupShard) appendTo(dst []*Conn) []*Conn {
 	return dst
 }
 
-// Broadcast sends one message to every connection of the Group, as
-// Conn.SendPrepared does: framed and compressed once, and never waiting for a
-// peer. It returns how many connections took it. Those that did not have ended
-// or, with QueueRefuse, have a full queue; to know which, range over All. The
-// error is that of Prepare.
+// Broadcast sends one message to every connection of the Group, as [Conn.SendPrepared] does. It
+// frames and compresses the message once, and never waits for a peer. If a peer does not keep up,
+// Config.QueuePolicy says what happens. By default its connection is closed. Broadcast keeps
+// nothing of p.
+//
+// Broadcast returns how many connections took the message. The others have ended or, with
+// QueueRefuse, have a full queue. To know which ones, range over [Group.All] and call SendPrepared.
+// The error is that of [Prepare].
 func (g *Group) Broadcast(t MessageType, p []byte) (n int, err error) {
 	m, err := Prepare(t, p)
 	if err != nil {
@@ -101,24 +101,24 @@ func (g *Group) Broadcast(t MessageType, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Shutdown ends all connections of the Group with 1001 (going away, RFC 6455
-// section 7.4.1) and returns when each has finished its closing handshake, its
-// Serve has returned from its last callback, and its transport is closed. When
-// ctx ends first, the rest is cut with CloseNow and Shutdown returns ctx's
-// error. Config.CloseTimeout bounds each closing handshake as ever.
+// Shutdown ends all connections of the Group with 1001 (going away, RFC 6455 section 7.4.1). It
+// returns when every connection has finished its closing handshake, its transport is closed, and
+// the last callback of its [Conn.Serve], or its function of [Upgrader.HandlerFunc], has returned.
+// Config.CloseTimeout bounds each closing handshake. If ctx ends first, Shutdown cuts the other
+// connections with [Conn.CloseNow] and returns ctx's error.
 //
-// From the beginning of Shutdown on, an Upgrader with this Group refuses
-// requests with 503 and a Dialer returns ErrGroupClosed; a connection of New is
-// closed at once. A Group that was shut down stays so.
+// From the beginning of Shutdown on, an [Upgrader] with this Group refuses requests with 503, and a
+// [Dialer] returns [ErrGroupClosed]. [New] still makes a connection, which is closed at once. A
+// Group stays shut down for good.
 //
-// Call it beside http.Server.Shutdown, before or while that runs, and not
-// within a callback of Serve, for whose return it would wait. It does not wait
-// for goroutines of the program that read or write connections on their own:
-// their calls return the *CloseError.
+// Call Shutdown beside http.Server.Shutdown, before that or while it runs. Do not call it within a
+// callback of Serve, a function of HandlerFunc or a hook of [Trace], since it would wait for that
+// to return. Shutdown does not wait for goroutines of the program that read or write connections on
+// their own. Their calls return the [*CloseError].
 func (g *Group) Shutdown(ctx context.Context) error {
 	g.closing.Store(true)
 	for c := range g.All() {
-		c.goAway()
+		goAway(c)
 	}
 	for {
 		empty := g.awaitEmpty()
@@ -136,10 +136,10 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	}
 }
 
-func (c *Conn) goAway() { c.closeSoon(CloseGoingAway, "the "+c.role().String()+" is shutting down") }
+func goAway(c *Conn) { c.closeSoon(CloseGoingAway, "the "+c.role().String()+" is shutting down") }
 
-// awaitEmpty returns a channel that is closed when nothing is held any more;
-// nil where that is so already.
+// awaitEmpty returns a channel that is closed when nothing is held any more. If nothing is held
+// already, it returns nil.
 func (g *Group) awaitEmpty() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -152,9 +152,9 @@ func (g *Group) awaitEmpty() <-chan struct{} {
 	return g.empty
 }
 
-// The methods below are for a *Group that may be nil.
+// The methods below work on a nil *Group too.
 
-// hold lets Shutdown wait for release.
+// hold makes Shutdown wait until release is called.
 func (g *Group) hold() {
 	if g != nil {
 		g.held.Add(1)
@@ -176,13 +176,8 @@ func (g *Group) release() {
 // refuses reports whether the Group takes no more connections.
 func (g *Group) refuses() bool { return g != nil && g.closing.Load() }
 
-// errGoingDown is the reply of a server whose Group is shut down.
-var errGoingDown = &handshake.Error{
-	Status: http.StatusServiceUnavailable, Reason: "the server is shutting down; connect again later",
-}
-
-// add enters c. One that comes too late is sent away: Shutdown either finds it
-// in its walk or has announced itself before.
+// add puts c into the Group. If Shutdown runs, either its walk finds c, or add sees g.closing and
+// ends c.
 func (g *Group) add(c *Conn) {
 	if g == nil {
 		return
@@ -195,15 +190,15 @@ func (g *Group) add(c *Conn) {
 	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
-	if c.State() == StateClosed && g.leave(c) { // it has ended before it came: Trace.Opened may do that
+	if c.State() == StateClosed && g.leave(c) { // c has ended already: Trace.Opened may end it
 		g.release()
 	}
 	if g.closing.Load() {
-		c.goAway()
+		goAway(c)
 	}
 }
 
-// leave takes c out and reports whether it was in: its caller then owes the
+// leave takes c out of the Group and reports whether it was in. If so, the caller has to call
 // release.
 func (g *Group) leave(c *Conn) (in bool) {
 	if g == nil {

@@ -194,7 +194,7 @@ func TestGroupRefuses(t *testing.T) {
 			check(g.Shutdown(bg))
 			addr, stop := serve(u)
 			nc := dialTCP(t, addr)
-			send(t, nc, opening())
+			send(t, nc, chatRequest())
 			resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
 			check(err)
 			_, _ = io.Copy(io.Discard, resp.Body)
@@ -275,7 +275,7 @@ func TestGroupShutdownAmidChurn(t *testing.T) {
 				for j := 0; !g.refuses() || j == 0; j++ {
 					a, b := wstest.Pipe(1000)
 					role := frame.Role(i % 2)
-					c, other := New(a, role, Negotiated{}, Config{Group: &g}), New(b, 1-role, Negotiated{}, Config{})
+					c, other := New(a, role, Negotiated{}, Config{Group: &g}), New(b, role.Peer(), Negotiated{}, Config{})
 					made.Add(1)
 					churn.Go(func() { _ = c.Serve(bg, &Events{}) })
 					churn.Go(func() { _ = other.Serve(bg, &Events{}) })

@@ -1,24 +1,20 @@
-//go:build go1.26
-
 package conn
-
-// Up to Go 1.25 net/http has one pool of channels for all its servers. A channel that
-// comes from outside of a bubble keeps it from coming to rest, and one that goes out
-// makes the next test's server panic.
 
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/h2client"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/handshake"
 	"golang.org/x/net/http2"
@@ -67,7 +63,7 @@ func TestH2ServerTimeouts(t *testing.T) {
 			upgraded <- c
 			<-c.Done()
 		}))
-		rt := &http2.Transport{AllowHTTP: true, DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) { return nc, nil }}
+		rt := &h2client.Client{Dial: func(context.Context, *url.URL) (net.Conn, error) { return nc, nil }}
 		client := dialH2(t, &Dialer{}, "ws://server.example/", rt)
 		server := <-upgraded
 		ctx, cancel := context.WithTimeout(bg, time.Hour)
@@ -115,7 +111,7 @@ func TestH2Stuck(t *testing.T) {
 		if err := c.Close(CloseNormal, ""); !errors.Is(err, ErrCloseTimeout) {
 			t.Error(err)
 		}
-		if d := time.Since(start); d > defaultCloseTimeout+stuckWrite {
+		if d := time.Since(start); d > defaultCloseTimeout+transport.StuckWrite {
 			t.Errorf("Close took %v", d)
 		}
 		synctest.Wait()

@@ -2,12 +2,12 @@ package conn_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +15,7 @@ import (
 
 	ws "github.com/rfc6455/ws/conn"
 	"github.com/rfc6455/ws/conn/conntest"
-	"golang.org/x/net/http2"
+	"github.com/rfc6455/ws/conn/internal/h2client"
 )
 
 // TestFaultsHTTP2 is TestFaults with three sockets on each connection of HTTP/2:
@@ -58,7 +58,7 @@ const (
 type faultyLink struct {
 	r        *rand.Rand
 	server   *http.Server
-	rt       *http2.Transport
+	rt       *h2client.Client
 	url      string
 	event    event
 	faulty   bool
@@ -89,7 +89,7 @@ func newFaultyLink(t *testing.T, seed uint64) *faultyLink {
 	served := make(chan error, 1)
 	theirs, ours := l.faults(), l.faults()
 	go func() { served <- l.server.Serve(faultyListener{ln, theirs}) }()
-	l.rt = &http2.Transport{AllowHTTP: true, DialTLSContext: func(context.Context, string, string, *tls.Config) (net.Conn, error) {
+	l.rt = &h2client.Client{Dial: func(context.Context, *url.URL) (net.Conn, error) {
 		nc, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			return nil, err

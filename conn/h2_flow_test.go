@@ -3,14 +3,12 @@ package conn
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/rfc6455/ws/handshake"
 )
@@ -67,7 +65,7 @@ func TestH2Backpressure(t *testing.T) {
 	small := func(srv *httptest.Server) {
 		srv.Config.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
 	}
-	servers, clients := h2Pairs(t, 2, Config{}, Config{}, small)
+	servers, clients := h2Pairs(t, 2, Config{QueuePolicy: QueueRefuse}, Config{QueuePolicy: QueueRefuse}, small)
 	for _, way := range [][2][]*Conn{{servers, clients}, {clients, servers}} {
 		from, to := way[0], way[1]
 		fill(t, from[0])
@@ -246,8 +244,11 @@ func TestH2Goroutines(t *testing.T) {
 	}))
 	client := dialH2(t, &Dialer{}, url, h2Transport(t, srv))
 	server := <-opened
-	pumped := func(c *Conn) bool { return c.stream.(*pumpStream).ask != nil }
-	echo := func(ctx context.Context) {
+	pumped := func(c *Conn) bool {
+		p := pumpOf(c)
+		return p.IsValid() && !p.FieldByName("ask").IsNil()
+	}
+	for _, ctx := range []context.Context{bg, within(t)} {
 		if err := client.Write(bg, Text, []byte("hello")); err != nil {
 			t.Fatal(err)
 		}
@@ -255,34 +256,12 @@ func TestH2Goroutines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	echo(bg)
 	if pumped(server) || pumped(client) {
 		t.Errorf("pumps run: the server's %t, the client's %t", pumped(server), pumped(client))
 	}
-	echo(within(t))
-	if !pumped(client) {
-		t.Error("a read that can be interrupted has no pump")
-	}
-	// What such a socket holds while it waits, of this package's.
-	if size := unsafe.Sizeof(pumpStream{}) + unsafe.Sizeof(serverStream{}); size > 1024 {
-		t.Errorf("a stream is %d bytes, want at most 1024", size)
-	}
-}
-
-// TestH2BodyTaken: a write that was taken whole has succeeded, also where the
-// server ends the stream before the transport comes for more; half of one has
-// not.
-func TestH2BodyTaken(t *testing.T) {
-	for taken, want := range map[int]error{5: nil, 2: io.ErrClosedPipe} {
-		b := newRequestBody()
-		done := make(chan error, 1)
-		go func() { _, err := b.Write([]byte("hello")); done <- err }()
-		if n, err := b.Read(make([]byte, taken)); n != taken || err != nil {
-			t.Fatal(n, err)
-		}
-		_ = b.Close()
-		if err := <-done; err != want {
-			t.Errorf("%d of 5 bytes taken: %v, want %v", taken, err, want)
-		}
+	other, client := h2Pair(t, Config{}, Config{})
+	bothWays(t, within(t), other, client, "hello")
+	if !pumped(other) || pumped(client) {
+		t.Errorf("of reads that can be interrupted the server's has a pump: %t, the client's, which needs none: %t", pumped(other), pumped(client))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/handshake"
 	"golang.org/x/net/http2"
 )
@@ -168,6 +170,100 @@ func TestH2Ends(t *testing.T) {
 	})
 }
 
+// TestH2WriteOnly: over HTTP/2, too, a connection over which nobody ever reads ends when its peer
+// has gone, and a Close frame that lies unread is how it ended.
+func TestH2WriteOnly(t *testing.T) {
+	for how, want := range map[string]CloseCode{"cuts": CloseAbnormal, "closes": 4000} {
+		for _, writer := range []string{"server", "client"} {
+			t.Run(writer+" writes, the peer "+how, func(t *testing.T) {
+				var g Group
+				scfg, ccfg := Config{Group: &g}, Config{}
+				if writer == "server" {
+					ccfg.CloseTimeout = 100 * time.Millisecond // nobody will answer its Close frame
+				} else {
+					scfg.CloseTimeout = 100 * time.Millisecond
+				}
+				from, to := h2Pair(t, scfg, ccfg)
+				if writer == "client" {
+					from, to = to, from
+				}
+				ended := make(chan error, 1)
+				go func() {
+					for from.Write(bg, Text, pattern(1000)) == nil {
+					}
+					<-from.Done()
+					ended <- from.Err()
+				}()
+				if _, _, err := to.Read(bg); err != nil {
+					t.Fatal(err)
+				}
+				if how == "cuts" {
+					_ = to.CloseNow()
+				} else {
+					_ = to.Close(4000, "")
+				}
+				if code, _ := CloseStatus(soon(t, ended)); code != want {
+					t.Errorf("the writer's end is %v, want %d", from.Err(), want)
+				}
+				soon(t, to.Done())
+				if n := g.Len(); n != 0 {
+					t.Errorf("the group has %d connections, want none", n)
+				}
+			})
+		}
+	}
+}
+
+// TestH2ClientEndsFirst: some servers don't end the stream after both Close frames, but wait
+// for the client's END_STREAM. The client sends it and does not wait for theirs, which would
+// take all of CloseTimeout.
+func TestH2ClientEndsFirst(t *testing.T) {
+	for _, first := range []string{"client", "server"} {
+		t.Run(first+" closes", func(t *testing.T) {
+			ended := make(chan error, 1)
+			srv, url := h2Server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				out := http.NewResponseController(w)
+				sayClose := func() {
+					_, err := w.Write([]byte{0x88, 2, 1000 >> 8, 1000 & 0xff})
+					check(errors.Join(err, out.Flush()))
+				}
+				check(out.Flush())
+				if first == "server" {
+					sayClose()
+				}
+				_, err := io.ReadFull(r.Body, make([]byte, 2+4+2)) // the client's Close frame
+				check(err)
+				if first == "client" {
+					sayClose()
+				}
+				_, err = r.Body.Read(make([]byte, 1))
+				ended <- err
+			}))
+			d := &Dialer{Config: Config{CloseTimeout: time.Hour}}
+			c := dialH2(t, d, url, h2Transport(t, srv))
+			closed := make(chan error, 1)
+			go func() {
+				if first == "client" {
+					closed <- c.Close(CloseNormal, "")
+					return
+				}
+				_, _, err := c.Read(bg)
+				if code, _ := CloseStatus(err); code == CloseNormal {
+					err = nil
+				}
+				closed <- err
+			}()
+			if err := soon(t, closed); err != nil {
+				t.Errorf("the client's end is %v, want a clean one", err)
+			}
+			soon(t, c.Done())
+			if err := soon(t, ended); err != io.EOF {
+				t.Errorf("the server sees %v, want END_STREAM", err)
+			}
+		})
+	}
+}
+
 // wantReset reads c's end: 1006, and a stream that was reset with code.
 func wantReset(t *testing.T, c *Conn, code http2.ErrCode) {
 	t.Helper()
@@ -265,13 +361,13 @@ func TestH2Refused(t *testing.T) {
 			}
 		}
 	}
-	resp, err := (&http.Client{Transport: rt}).Get(srv.URL)
+	resp, err := srv.Client().Get(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if resp.StatusCode != 400 || !strings.Contains(string(body), "extended CONNECT") {
+	if resp.ProtoMajor != 2 || resp.StatusCode != 400 || !strings.Contains(string(body), "extended CONNECT") {
 		t.Errorf("GET: %d %s", resp.StatusCode, body)
 	}
 }
@@ -289,7 +385,7 @@ func TestH2NotTaken(t *testing.T) {
 	}
 	r := httptest.NewRequest("CONNECT", "/", nil)
 	r.ProtoMajor, r.Body = 2, nil
-	if _, err := newServerStream(httptest.NewRecorder(), r); err == nil {
+	if _, err := transport.NewServerStream(httptest.NewRecorder(), r); err == nil {
 		t.Error("a request without a body was taken over")
 	}
 }
@@ -299,7 +395,7 @@ func TestH2NotTaken(t *testing.T) {
 func TestH2RoundTripper(t *testing.T) {
 	srv, url := h2Server(t, http.NotFoundHandler())
 	_, _, err := (&Dialer{}).DialVia(bg, url, srv.Client().Transport)
-	if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "-tags http2legacy") {
+	if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "conn/h2") {
 		t.Error(err)
 	}
 	_, _, err = (&Dialer{}).DialVia(bg, url, h2Transport(t, srv))
@@ -334,6 +430,54 @@ func TestH2HandlerReturns(t *testing.T) {
 	<-server.Done()
 	_ = dialH2(t, &Dialer{}, url, rt)
 	_ = (<-upgraded).CloseNow()
+}
+
+// TestH2Phantom: a handler that returns too early ends its connection for everybody:
+// whoever counts it, whoever waits for it, and whoever reads from it.
+func TestH2Phantom(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reader %t", reads), func(t *testing.T) {
+			var stats Stats
+			var group Group
+			trace := stats.Trace()
+			u := Upgrader{Config: Config{Trace: trace, Group: &group}}
+			upgraded, reading := make(chan *Conn, 1), make(chan error, 1)
+			srv, url := h2Server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				c, err := u.Upgrade(w, r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if reads {
+					go func() {
+						_, _, err := c.Read(bg)
+						reading <- err
+					}()
+				}
+				upgraded <- c
+			}))
+			client := dialH2(t, &Dialer{}, url, h2Transport(t, srv))
+			server := <-upgraded
+			select {
+			case <-server.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("the connection has not ended")
+			}
+			if n, open := group.Len(), stats.Snapshot().Open; n != 0 || open != 0 {
+				t.Errorf("the group has %d, Stats.Open is %d", n, open)
+			}
+			err := server.Err()
+			if reads {
+				err = <-reading
+			}
+			for _, err := range []error{err, server.Write(bg, Text, nil)} {
+				if e := (*CloseError)(nil); !errors.As(err, &e) || e.Code != CloseAbnormal || !strings.Contains(err.Error(), "Conn.Done") {
+					t.Errorf("%v", err)
+				}
+			}
+			_ = client.CloseNow()
+		})
+	}
 }
 
 // TestH2Panic recovers a panic of a callback, which net/http would answer with

@@ -2,13 +2,16 @@ package conn
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/rfc6455/ws/conn/internal/h2client"
 	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of these tests
-	"golang.org/x/net/http2"
 )
 
 // h2Server serves h over HTTP/2 and TLS, and over HTTP/1.1 to those who ask for
@@ -27,11 +30,14 @@ func startH2(t testing.TB, srv *httptest.Server) (url string) {
 	return "wss" + strings.TrimPrefix(srv.URL, "https")
 }
 
-// h2Transport is a round tripper that speaks extended CONNECT and trusts srv.
-func h2Transport(t testing.TB, srv *httptest.Server) *http2.Transport {
+// h2Transport is conn/h2's client, which trusts srv.
+func h2Transport(t testing.TB, srv *httptest.Server) *h2client.Client {
 	t.Helper()
-	tr := &http2.Transport{TLSClientConfig: srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
-	tr.TLSClientConfig.NextProtos = []string{"h2"}
+	cfg := srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	cfg.NextProtos = []string{"h2"}
+	tr := &h2client.Client{Dial: func(ctx context.Context, u *url.URL) (net.Conn, error) {
+		return (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", u.Host)
+	}}
 	t.Cleanup(tr.CloseIdleConnections)
 	return tr
 }

@@ -44,6 +44,36 @@ func TestKeepAlive(t *testing.T) {
 	})
 }
 
+// TestKeepAliveShort: a PongTimeout that is longer than KeepAlive delays no
+// ping after one that was answered, and ends a dead peer all the same.
+func TestKeepAliveShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer := pipePeer(t, frame.Server, 1000, Config{KeepAlive: time.Second, PongTimeout: 10 * time.Second})
+		go c.Serve(bg, &Events{})
+		start := time.Now()
+		peer.Timeout = time.Hour
+		for i := range 5 {
+			peer.WantPing("")
+			if d, want := time.Since(start), time.Duration(i+1)*time.Second; d != want {
+				t.Fatalf("ping %d after %v, want %v", i+1, d, want)
+			}
+			peer.Pong("")
+		}
+		peer.WantPing("")
+		wait(3500 * time.Millisecond)
+		peer.Pong("") // it took a while
+		peer.WantPing("")
+		if d, want := time.Since(start), 10500*time.Millisecond; d != want {
+			t.Fatalf("the ping after a late answer came after %v, want %v", d, want)
+		}
+		<-c.Done()
+		if d, want := time.Since(start), 20500*time.Millisecond; d != want {
+			t.Fatalf("ended after %v, want %v", d, want)
+		}
+		wantEnd(t, c.Err(), CloseError{Code: CloseAbnormal, Err: ErrPongTimeout})
+	})
+}
+
 // TestKeepAliveSparesTheLiving: while nobody reads, the peer's answer may lie
 // unread, so that it is not ended.
 func TestKeepAliveSparesTheLiving(t *testing.T) {

@@ -17,19 +17,27 @@ const aroundRows = `package rows
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
 	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/wsjson"
+	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
 )
 
 var (
 	_ = json.Marshal
+	_ = wsjson.Write[any]
 	_ = errors.As
 	_ = handshake.AnyOrigin
+	_ net.Conn
+	_ frame.Header
+	_ tls.Config
 )
 `
 

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/loop"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
@@ -21,15 +23,22 @@ import (
 func TestNetConn(t *testing.T) {
 	s, c := tcpPair(t, Config{})
 	nc := s.NetConn()
-	if nc.LocalAddr() != s.LocalAddr() || nc.RemoteAddr().String() != c.LocalAddr().String() {
+	if nc.LocalAddr().String() != s.LocalAddr().String() || nc.RemoteAddr().String() != c.LocalAddr().String() {
 		t.Error(nc.LocalAddr(), nc.RemoteAddr())
 	}
-	tc, ok := nc.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn)
-	if !ok {
+	switch nc := nc.(interface{ NetConn() net.Conn }).NetConn().(type) {
+	case *net.TCPConn:
+		if err := nc.SetNoDelay(false); err != nil {
+			t.Error(err)
+		}
+	case *loop.Socket:
+		raw, err := nc.SyscallConn()
+		check(err)
+		if err := raw.Control(func(uintptr) {}); err != nil {
+			t.Error(err)
+		}
+	default:
 		t.Fatal("the socket is not to be had")
-	}
-	if err := tc.SetNoDelay(false); err != nil {
-		t.Error(err)
 	}
 	for range 2 {
 		if err := nc.Close(); err != nil {
@@ -73,14 +82,14 @@ func TestNetConnReadDeadline(t *testing.T) {
 		}
 		for name, read := range reads {
 			for _, ctx := range []context.Context{bg, within(t)} {
-				_ = s.NetConn().SetReadDeadline(aLongTimeAgo)
+				_ = s.NetConn().SetReadDeadline(transport.LongAgo)
 				if err := read(ctx); !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Fatalf("%s: %v", name, err)
 				}
 				_ = s.NetConn().SetReadDeadline(time.Time{})
 				done := make(chan error, 1)
 				go func() { done <- read(ctx) }()
-				_ = s.NetConn().SetReadDeadline(aLongTimeAgo) // now or when it waits
+				_ = s.NetConn().SetReadDeadline(transport.LongAgo) // now or when it waits
 				if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Fatalf("%s under way: %v", name, err)
 				}
@@ -95,7 +104,7 @@ func TestNetConnReadDeadline(t *testing.T) {
 // TestNetConnWriteDeadline fails the connection, as its doc says.
 func TestNetConnWriteDeadline(t *testing.T) {
 	overBoth(t, Config{}, func(t *testing.T, s, c *Conn) {
-		_ = s.NetConn().SetWriteDeadline(aLongTimeAgo)
+		_ = s.NetConn().SetWriteDeadline(transport.LongAgo)
 		for range 2 {
 			if err := s.Write(bg, Text, []byte("hi")); !errors.Is(err, net.ErrClosed) || !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatal(err)
@@ -127,7 +136,7 @@ func TestNetConnReadDeadlineWhileClosing(t *testing.T) {
 func TestNetConnReadDeadlineAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := pipePeer(t, frame.Server, 1<<10, Config{})
-		_ = c.NetConn().SetReadDeadline(aLongTimeAgo)
+		_ = c.NetConn().SetReadDeadline(transport.LongAgo)
 		closed := make(chan error, 1)
 		go func() { closed <- c.Close(CloseNormal, "") }()
 		peer.WantClose(CloseNormal)
@@ -214,7 +223,7 @@ func TestNewOverUnixSocket(t *testing.T) {
 	a, b := unixPair(t, "unix")
 	s := New(a, frame.Server, Negotiated{}, Config{})
 	c := New(b, frame.Client, Negotiated{}, Config{})
-	if (s.raw == nil || c.raw == nil) && runtime.GOOS != "windows" {
+	if (!s.transport.Socket() || !c.transport.Socket()) && runtime.GOOS != "windows" {
 		t.Error("not read the raw way")
 	}
 	go s.Serve(bg, echo)
@@ -252,11 +261,12 @@ func TestSocketErrors(t *testing.T) {
 		for name, fail := range fails {
 			t.Run(network+" "+name, func(t *testing.T) {
 				near, far := pair()
+				local, remote := near.LocalAddr().String(), near.RemoteAddr().String()
 				c := New(near, frame.Client, Negotiated{}, Config{})
 				check(c.Write(within(t), Text, []byte("never read: the peer's end is a reset")))
 				check(far.Close())
 				var e *net.OpError
-				if err := fail(c); !errors.As(err, &e) || e.Net != network || e.Source != near.LocalAddr() || e.Addr != near.RemoteAddr() {
+				if err := fail(c); !errors.As(err, &e) || e.Net != network || e.Source.String() != local || e.Addr.String() != remote {
 					t.Fatalf("%v (%#v)", err, e)
 				}
 			})
@@ -269,17 +279,18 @@ func TestNotRaw(t *testing.T) {
 	a, b := tcpNets(t)
 	s := New(&countingTCP{TCPConn: a}, frame.Server, Negotiated{}, Config{})
 	c := New(b, frame.Client, Negotiated{}, Config{})
-	if s.raw != nil || newRawConn(&net.TCPConn{}) != nil {
+	closed := transport.Fit(new(net.TCPConn))
+	if s.transport.Socket() || closed.Socket() {
 		t.Error("read the raw way")
 	}
 	go s.Serve(bg, echo)
 	wantEcho(t, c)
 	<-s.Done()
-	if own := s.stream.(*countingTCP); own.reads == 0 || own.writes == 0 {
+	if own := s.transport.Unwrap().(*countingTCP); own.reads == 0 || own.writes == 0 {
 		t.Errorf("%d reads, %d writes of its own", own.reads, own.writes)
 	}
 	packets, _ := unixPair(t, "unixpacket")
-	if newRawConn(packets) != nil {
+	if l := transport.Fit(packets); l.Socket() {
 		t.Error("packets are read as a stream")
 	}
 }
@@ -304,8 +315,8 @@ func TestNewOverPlainStream(t *testing.T) {
 		}{wstest.Plain(a), a}
 		c := New(half, frame.Server, Negotiated{}, Config{})
 		peer := wstest.NewPeer(t, b, frame.Client)
-		go peer.Binary(pattern(3 * pumpSize)) // more than is read ahead
-		if _, p, err := c.Read(bg); err != nil || string(p) != string(pattern(3*pumpSize)) {
+		go peer.Binary(pattern(12 << 10)) // more than is read ahead
+		if _, p, err := c.Read(bg); err != nil || string(p) != string(pattern(12<<10)) {
 			t.Fatal(len(p), err)
 		}
 		go c.Close(CloseNormal, "")
@@ -368,73 +379,5 @@ func TestFailWithoutHalfClose(t *testing.T) {
 		peer.WantClose(CloseProtocolError)
 		peer.NetConn().Close()
 		<-c.Done()
-	})
-}
-
-// piecewise is a stream that returns these pieces from its Reads, an empty one
-// as nothing at all, and the error with the last.
-type piecewise struct {
-	pieces []string
-	err    error
-	closed chan struct{}
-}
-
-func (p *piecewise) Read(b []byte) (int, error) {
-	if len(p.pieces) == 0 {
-		<-p.closed
-		return 0, io.ErrClosedPipe
-	}
-	n := copy(b, p.pieces[0])
-	if p.pieces = p.pieces[1:]; len(p.pieces) == 0 {
-		return n, p.err
-	}
-	return n, nil
-}
-
-func (p *piecewise) Write(b []byte) (int, error) { return len(b), nil }
-func (p *piecewise) Close() error                { close(p.closed); return nil }
-
-// TestPumpStream reads what the stream gives, in whatever pieces on either
-// side, and its last bytes before its error.
-func TestPumpStream(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPumpStream(&piecewise{pieces: []string{"ab", "", "", "cde", "f"}, err: errBroken, closed: make(chan struct{})})
-		var got []byte
-		var err error
-		b := make([]byte, 2)
-		for err == nil {
-			var n int
-			n, err = p.Read(b)
-			if got = append(got, b[:n]...); n == 0 && err == nil {
-				t.Fatal("a Read of nothing")
-			}
-		}
-		if err != errBroken || string(got) != "abcdef" {
-			t.Fatalf("%q, %v", got, err)
-		}
-		if _, err := p.Read(b); err != errBroken {
-			t.Errorf("the error did not stay: %v", err)
-		}
-		_ = p.SetReadDeadline(aLongTimeAgo)
-		_ = p.SetReadDeadline(aLongTimeAgo) // again changes nothing
-		_ = p.Close()
-	})
-}
-
-// TestPumpStreamEnds with its Close, wherever the pump is, and so does a Read
-// that waits.
-func TestPumpStreamEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine stays
-		holding := newPumpStream(&piecewise{pieces: []string{"ab", "cd"}, closed: make(chan struct{})})
-		if _, err := holding.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
-		_ = holding.Close()
-
-		reading := newPumpStream(&piecewise{closed: make(chan struct{})})
-		time.AfterFunc(time.Second, func() { _ = reading.Close() })
-		if n, err := reading.Read(make([]byte, 1)); n != 0 || err == nil {
-			t.Fatal(n, err)
-		}
 	})
 }

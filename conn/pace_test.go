@@ -3,13 +3,16 @@
 package conn
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -47,17 +50,6 @@ func clientText(text string) []byte {
 	p, err := e.AppendFrame(nil, frame.Header{Opcode: frame.Text, Fin: true, Key: 0x01020304}, []byte(text))
 	check(err)
 	return p
-}
-
-// soon fails the test where nothing comes of c for long.
-func soon[T any](t *testing.T, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-within(t).Done():
-		t.Fatal("it did not come")
-	}
-	return v
 }
 
 // TestEndWithLastMessage: the end of a peer that comes together with its last
@@ -141,4 +133,42 @@ func TestPaceKeepsDeadlines(t *testing.T) {
 	go c.Close(CloseNormal, "")
 	soon(t, s.Done())
 	<-served
+}
+
+// TestPaceKeepsCancellation: a context that ends while Serve is leaving because of
+// the poke is not lost with it, whichever of the two sets the deadline last. In half of
+// the tries the context has ended before Serve sees to the poke.
+func TestPaceKeepsCancellation(t *testing.T) {
+	for try := range 300 {
+		accepted, peer := tcpNets(t)
+		c := New(accepted, frame.Server, Negotiated{}, Config{})
+		ctx, cancel := context.WithCancel(bg)
+		s, err := newServer(ctx, c, nil)
+		check(err)
+		if next, err := s.begin(ctx); next != runWaits {
+			t.Fatal(err)
+		}
+		c.transport.LookNow()
+		start := make(chan bool)
+		if try%2 == 0 {
+			cancel()
+			for n := 0; n < 1000 && c.transport.Why() != transport.Context; n++ {
+				runtime.Gosched() // the context tells in a goroutine of its own
+			}
+		}
+		go func() { <-start; cancel() }()
+		served := make(chan error, 1)
+		go func() {
+			close(start)
+			next, err := s.leave(ctx, os.ErrDeadlineExceeded)
+			for next == runWaits {
+				next, err = s.leave(ctx, c.transport.Loop(s.ready()))
+			}
+			served <- s.finish(err)
+		}()
+		if err := soon(t, served); err != context.Canceled {
+			t.Fatal(err)
+		}
+		_, _ = c.CloseNow(), peer.Close()
+	}
 }

@@ -6,12 +6,14 @@ import (
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"github.com/rfc6455/ws/conn/internal/pool"
 )
 
 // Every test of this package runs with poisoned pools: what comes from them
 // holds poison, and no message and no frame may.
 func init() {
-	poison = func(b []byte) {
+	pool.Poison = func(b []byte) {
 		if l := pools.Load(); l != nil {
 			l.put(b)
 		}
@@ -20,7 +22,7 @@ func init() {
 			copy(b[n:], b[:n])
 		}
 	}
-	lent = func(b []byte) {
+	pool.Lent = func(b []byte) {
 		if l := pools.Load(); l != nil {
 			l.get(b)
 		}
@@ -75,14 +77,9 @@ func (l *PoolLog) End() (twice int) {
 func Held(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := cap(c.rd.msg) + c.wr.queue.size()
-	for _, b := range []*batch{c.wr.out, c.wr.batch} {
-		if b != nil {
-			n += cap(b.buf) + cap(b.vec)
-		}
-	}
+	n := cap(c.rd.msg) + c.box.Held()
 	if c.rd.in != nil {
-		n += readBufferSize
+		n += pool.ReadSize
 	}
 	return n
 }
@@ -90,14 +87,14 @@ func Held(c *Conn) int {
 // TestPoolLog: the log sees what it is for.
 func TestPoolLog(t *testing.T) {
 	l := WatchPools()
-	a, b, c := getBuffer(100), getBuffer(5000), getReadBuffer()
-	putBuffer(a)
-	putReadBuffer(c)
-	putBuffer(a)
+	a, b, c := pool.Get(100), pool.Get(5000), pool.GetRead()
+	pool.Put(a)
+	pool.PutRead(c)
+	pool.Put(a)
 	if twice := l.End(); twice != 1 {
 		t.Errorf("%d came back twice, want 1", twice)
 	}
-	if x, y := getBuffer(100), getBuffer(100); &x[:1][0] == &y[:1][0] {
+	if x, y := pool.Get(100), pool.Get(100); &x[:1][0] == &y[:1][0] {
 		_, _ = x, b // both are a's memory: they are not put back
 	}
 }

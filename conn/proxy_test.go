@@ -14,9 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 
-	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/handshake"
 )
 
@@ -164,7 +162,7 @@ func TestProxyCredentials(t *testing.T) {
 	}
 }
 
-// TestProxyErrors name the proxy, without its password, and what it said.
+// TestProxyErrors name the proxy, without its user information, and what it said.
 func TestProxyErrors(t *testing.T) {
 	for name, tt := range map[string]struct {
 		proxy  string
@@ -172,18 +170,18 @@ func TestProxyErrors(t *testing.T) {
 		status int
 		say    []string
 	}{
-		"407":       {"http://me:secret@proxy", respond("HTTP/1.1 407 Who are you\r\n\r\n"), 407, []string{"proxy http://me:xxxxx@proxy", "407 Who are you"}},
-		"403":       {"http://proxy", respond("HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\nnever"), 403, []string{"403 No"}},
-		"101":       {"http://proxy", respond("HTTP/1.1 101 Odd\r\n\r\n"), 101, []string{"101 Odd"}},
-		"302":       {"http://proxy", respond("HTTP/1.1 302 Go\r\nLocation: http://evil/\r\n\r\n"), 302, []string{"302 Go"}},
+		"407":       {"http://me:secret@proxy", respond("HTTP/1.1 407 Who are you\r\n\r\n"), 407, []string{"proxy http://proxy", "407 Proxy Authentication Required"}},
+		"403":       {"http://proxy", respond("HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\nnever"), 403, []string{"403 Forbidden", "never"}},
+		"101":       {"http://proxy", respond("HTTP/1.1 101 Odd\r\n\r\n"), 101, []string{"101 Switching"}},
+		"302":       {"http://proxy", respond("HTTP/1.1 302 Go\r\nLocation: http://evil/\r\n\r\n"), 302, []string{"302 Found"}},
 		"no HTTP":   {"http://proxy", respond("220 smtp\r\n"), 0, []string{"proxy http://proxy: ", "HTTP/"}},
 		"cut":       {"http://proxy", respond("HTTP/1.1 200"), 0, []string{"proxy http://proxy: ", "closed"}},
 		"no TLS":    {"https://proxy", respond("HTTP/1.1 200 OK\r\n\r\n"), 0, []string{"proxy: ", "TLS: "}},
 		"down":      {"http://proxy", nil, 0, []string{"proxy: ", "not expected"}},
-		"socks5":    {"socks5://me:secret@proxy:1080", nil, 0, []string{"socks5://me:xxxxx@proxy:1080", "SOCKS5", "Dialer.NetDial"}},
+		"socks5":    {"socks5://me:secret@proxy:1080", nil, 0, []string{"socks5://proxy:1080", "SOCKS5", "Dialer.NetDial"}},
 		"socks5h":   {"socks5h://proxy:1080", nil, 0, []string{"SOCKS5", "Dialer.NetDial"}},
 		"no scheme": {"//proxy:80", nil, 0, []string{"http://"}},
-		"ftp":       {"ftp://me:secret@proxy", nil, 0, []string{"ftp://me:xxxxx@proxy", "http://"}},
+		"ftp":       {"ftp://me:secret@proxy", nil, 0, []string{"ftp://proxy", "http://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &Dialer{Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(tt.proxy) }}
@@ -193,7 +191,7 @@ func TestProxyErrors(t *testing.T) {
 			}
 			d.NetDial, _ = scripted(t, scripts...)
 			c, resp, err := d.Dial(within(t), "ws://example.com/x")
-			if c != nil || resp != nil || err == nil {
+			if c != nil || (resp != nil) != (tt.status != 0) || err == nil {
 				t.Fatal(c, resp, err)
 			}
 			for _, say := range append(tt.say, "websocket: dial ws://example.com/x: ") {
@@ -215,12 +213,10 @@ func TestProxyErrors(t *testing.T) {
 	if _, _, err := d.Dial(bg, "ws://h"); !errors.Is(err, wrong) || !strings.Contains(err.Error(), "proxy: ") {
 		t.Error(err)
 	}
-	for _, at := range []string{"write", "deadline"} {
-		d := &Dialer{Proxy: func(*url.URL) (*url.URL, error) { return url.Parse("http://proxy") }}
-		d.NetDial = breaking(t, at, respond("HTTP/1.1 200 OK\r\n\r\n"))
-		if _, _, err := d.Dial(within(t), "ws://h"); !errors.Is(err, errBroken) {
-			t.Error(err)
-		}
+	d = &Dialer{Proxy: func(*url.URL) (*url.URL, error) { return url.Parse("http://proxy") }}
+	d.NetDial = breaking(t, "write", respond("HTTP/1.1 200 OK\r\n\r\n"))
+	if _, _, err := d.Dial(within(t), "ws://h"); !errors.Is(err, errBroken) {
+		t.Error(err)
 	}
 }
 
@@ -262,12 +258,6 @@ func TestProxyTunnelBytes(t *testing.T) {
 	defer c.CloseNow()
 	if _, p, err := c.Read(within(t)); err != nil || string(p) != "hi" {
 		t.Fatalf("%q, %v", p, err)
-	}
-	nc, _ := wstest.Pipe(1)
-	_ = nc.Close()
-	in := &prefixConn{Conn: nc, prefix: []byte("abc")}
-	if got, err := io.ReadAll(iotest.OneByteReader(in)); string(got) != "abc" || !errors.Is(err, net.ErrClosed) {
-		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -86,7 +86,7 @@ func TestEndWhileWaiting(t *testing.T) {
 	ends := map[string]func(*Conn){
 		"CloseNow":  func(c *Conn) { _ = c.CloseNow() },
 		"failure":   func(c *Conn) { c.failWith(CloseInternalError, errors.New("a failure")); _ = c.CloseNow() },
-		"transport": func(c *Conn) { _ = c.stream.Close() },
+		"transport": func(c *Conn) { c.transport.Close() },
 	}
 	for name, end := range ends {
 		for _, cancellable := range []bool{false, true} {
@@ -118,7 +118,7 @@ func TestEndWhileWaiting(t *testing.T) {
 				}
 				_ = c.CloseNow()
 				synctest.Wait() // for the flusher, which counts
-				if n := c.wr.queue.size(); n != 0 {
+				if n := c.box.Buffered(); n != 0 {
 					t.Errorf("%s: %d bytes are still counted as queued", name, n)
 				}
 			})

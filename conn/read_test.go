@@ -289,7 +289,7 @@ func TestLargeTextIsChecked(t *testing.T) {
 				}
 				b := frame.Append(nil, frame.Header{Opcode: frame.Text, Fin: true, Masked: true, Length: 100000})
 				go func() {
-					_, _ = c.stream.Write(append(b, p...))
+					_, _ = c.transport.Unwrap().Write(append(b, p...))
 					_, _, _ = c.Read(bg) // answers a Close frame
 				}()
 				var err error

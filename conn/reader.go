@@ -1,40 +1,43 @@
+//go:build !js
+
 package conn
 
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/rfc6455/ws/frame"
 )
 
-// MessageReader reads one message in pieces, as an io.Reader that ends with
-// io.EOF. It is for the goroutine that reads the connection.
+// MessageReader reads one message in pieces. It is an io.Reader that ends with io.EOF. Only the
+// goroutine that reads the connection may use it.
 type MessageReader struct {
 	c    *Conn
 	ctx  context.Context
-	kept []byte // of the message: put together by a Read that was interrupted
+	kept []byte // bytes that an interrupted Conn.Read has put together
 	rest []byte // payload in the read buffer
 	fin  bool   // rest ends the message
-	full bool   // the last piece of a compressed message filled p: there may be more text of what has come
+	full bool   // of a compressed message: p was filled, and more text may come of the bytes at hand
 	size int64  // of what was read
 	err  error  // io.EOF, or how the connection ended
 }
 
-// NextReader waits for the next message and returns a reader of its bytes,
-// which holds no more of it than a buffer. The message must be read to io.EOF
-// or discarded before the next read of the connection, which else returns
-// ErrMessageOpen. ctx bounds this call and the reader's. When it has ended, the
-// connection is unharmed: NextReader with another context returns the same
-// message's reader, to go on where the former stopped.
+// NextReader waits for the next message and returns a reader of its bytes. The reader holds no more
+// of the message than a buffer. The message must be read to io.EOF or discarded before the next
+// read of the connection. If it is not, that read returns [ErrMessageOpen]. ctx bounds this call
+// and the reader's calls. When ctx has ended, the connection is unharmed: NextReader with another
+// context returns the same message's reader, which goes on where the reading stopped. Other errors
+// are those of [Conn.Read].
 //
-// Text is checked as it comes: bytes that were read may turn out to be the
-// beginning of a message that is invalid later on.
+// Text is checked as it comes (RFC 6455 section 8.1). The message may turn out to be invalid after
+// its first bytes were read.
 func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, error) {
-	if err := c.beginRead(ctx, readCall); err != nil {
+	if err := c.beginRead(ctx); err != nil {
 		return 0, nil, err
 	}
 	r := &c.rd
-	t := r.typ // while the read half is ours
+	t := r.typ // while this call owns the read half
 	if m := r.open; m != nil {
 		ended := m.ctx.Err() != nil
 		if ended {
@@ -61,9 +64,9 @@ func (c *Conn) NextReader(ctx context.Context) (MessageType, *MessageReader, err
 	return t, m, nil
 }
 
-// Read reads the next bytes of the message. Its errors are io.EOF after the
-// last byte, the end of the context given to NextReader, ErrConcurrentRead, and
-// those of Conn.Read.
+// Read reads the next bytes of the message. It returns io.EOF after the last byte. Its other errors
+// are those of [Conn.Read], which include the end of the context given to [Conn.NextReader] and
+// [ErrConcurrentRead].
 func (m *MessageReader) Read(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
@@ -71,8 +74,8 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// Also for what is at hand: it lies in the connection's buffer.
-	if err := m.c.beginRead(m.ctx, readCall); err != nil {
+	// Bytes at hand need this too, since they lie in the connection's buffer.
+	if err := m.c.beginRead(m.ctx); err != nil {
 		return 0, err
 	}
 	n, err := m.read(p)
@@ -85,7 +88,7 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 		m.finish(io.EOF)
 		m.c.endRead(nil)
 	default:
-		if err != nil && m.c.over(err) {
+		if err != nil && isEnd(err) {
 			m.finish(err)
 		}
 		m.c.lastWord(m.ctx, err)
@@ -94,7 +97,7 @@ func (m *MessageReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read is Read for the owner of the read half.
+// read is Read for a caller that owns the read half.
 func (m *MessageReader) read(p []byte) (n int, err error) {
 	for n == 0 && err == nil {
 		switch {
@@ -121,20 +124,20 @@ func (m *MessageReader) inflate(p []byte) (int, error) {
 	n, used, err := c.z.dec.Read(p, m.rest, part(frame.Event{Fin: m.fin}))
 	m.rest, m.full = m.rest[used:], n == len(p)
 	if err != nil && err != io.EOF {
-		return 0, c.violated(inflateError(err))
+		return 0, receiver{c}.failRule(inflateError(err))
 	}
-	if !c.checkText(p[:n], err == io.EOF) {
-		return 0, c.violated(frame.ErrInvalidUTF8)
+	if !(receiver{c}).checkText(p[:n], err == io.EOF) {
+		return 0, receiver{c}.failRule(frame.ErrInvalidUTF8)
 	}
 	return n, err
 }
 
-// pieceMin is the smallest slice that payload is read into past the read
-// buffer: below it one system call for many small reads is cheaper.
+// pieceMin is the size of the smallest slice that payload is read into directly, past the read
+// buffer. For smaller slices one system call into the buffer serves many reads, which is cheaper.
 const pieceMin = 512
 
-// fetch gets the next piece of the message: straight into p, whose bytes it
-// counts, or as rest.
+// fetch gets the next piece of the message. It reads straight into p and returns the number of
+// bytes, or it sets m.rest and returns 0.
 func (m *MessageReader) fetch(p []byte) (int, error) {
 	c := m.c
 	for {
@@ -143,13 +146,13 @@ func (m *MessageReader) fetch(p []byte) (int, error) {
 			if left := c.rd.dec.Remaining(); left > 0 && len(p) >= pieceMin && !c.rd.zipped {
 				return m.fill(p[:min(int64(len(p)), left)])
 			}
-			err = c.fill(m.ctx)
+			err = receiver{c}.fill(m.ctx)
 		}
 		if err != nil {
 			return 0, err
 		}
 		if got == wholeMessage {
-			if c.rd.answered {
+			if c.rd.pongQueued {
 				c.flushRead()
 			}
 			return 0, nil
@@ -165,28 +168,45 @@ func (m *MessageReader) fill(p []byte) (int, error) {
 		return 0, err
 	}
 	if err := c.rd.dec.Take(p[:n]); err != nil {
-		return 0, c.violated(err)
+		return 0, receiver{c}.failRule(err)
 	}
 	m.fin = !c.rd.dec.InMessage()
 	return n, nil
 }
 
-// take keeps a piece of the message until it is read, and reports whether
-// there is something to tell the caller: a byte, the end, or the beginning.
+// take keeps a piece of the message until it is read. It reports whether the caller should see the
+// piece, because it has bytes or is the message's beginning or end.
 func (m *MessageReader) take(ev frame.Event) bool {
 	m.rest, m.fin = ev.Data, ev.Fin
 	begins := ev.Kind == frame.Start && ev.Opcode != frame.Continuation
 	return len(m.rest) > 0 || m.fin || begins
 }
 
-// Discard reads the rest of the message and drops it, so that the next read of
-// the connection gets the next message.
+// Discard reads the rest of the message and drops it. The next read of the connection then gets the
+// next message. Its errors are those of [MessageReader.Read] except io.EOF.
 func (m *MessageReader) Discard() error {
 	_, err := io.Copy(io.Discard, m)
 	return err
 }
 
-// finish ends the reader with err and lets the connection go on.
+// Unread gives p back, so that the next [MessageReader.Read] begins with it. p has to be what was
+// read last, and is copied. A caller that puts a message together, and whose context has ended in
+// the middle, can so leave the message to the next [Conn.NextReader] as a whole. After the end of
+// the message Unread returns io.EOF, after that of the connection its error.
+func (m *MessageReader) Unread(p []byte) error {
+	if m.err != nil {
+		return m.err
+	}
+	if err := m.c.beginRead(context.Background()); err != nil {
+		return err
+	}
+	m.kept = slices.Concat(p, m.kept)
+	m.size -= int64(len(p))
+	m.c.endRead(nil)
+	return nil
+}
+
+// finish ends the reader with err. The connection can then read the next message.
 func (m *MessageReader) finish(err error) {
 	m.err = err
 	m.kept, m.rest = nil, nil

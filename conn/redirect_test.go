@@ -57,6 +57,9 @@ func TestRedirectStatus(t *testing.T) {
 					t.Fatal(resp, err)
 				}
 				_ = c.CloseNow()
+				if u := resp.Request.URL; u.Path != "/there" {
+					t.Errorf("the response is to a request of %v, want that of /there", u)
+				}
 				return
 			}
 			var refused *handshake.Error
@@ -133,7 +136,7 @@ func TestRedirectRefused(t *testing.T) {
 			if c != nil || err == nil || !strings.Contains(err.Error(), say) || resp == nil || resp.StatusCode != 302 {
 				t.Fatal(c, resp, err)
 			}
-			if !strings.HasPrefix(err.Error(), "websocket: dial wss://me:xxxxx@example.com/from: redirect: ") {
+			if !strings.HasPrefix(err.Error(), "websocket: dial wss://example.com/from: redirect: ") {
 				t.Error(err)
 			}
 		})
@@ -175,7 +178,10 @@ func TestRedirectCredentials(t *testing.T) {
 		"other host":              {locations: []string{"http://example.org/"}, host: "example.org", want: dropped},
 		"subdomain":               {locations: []string{"http://www.example.com/"}, host: "www.example.com", want: dropped},
 		"other port":              {locations: []string{"http://example.com:81/"}, host: "example.com:81", want: http.Header{"X-Other": {"stays"}, "Cookie": {"jar=1"}}},
-		"other scheme":            {locations: []string{"https://example.com:80/"}, host: "example.com:80", want: http.Header{"X-Other": {"stays"}, "Cookie": {"jar=1"}}, tls: true},
+		"to TLS":                  {locations: []string{"https://example.com/"}, host: "virtual", want: kept, tls: true},
+		"to TLS, other port":      {locations: []string{"wss://EXAMPLE.com:8443/"}, host: "virtual", want: kept, tls: true},
+		"to TLS, of another host": {locations: []string{"https://www.example.com/"}, host: "www.example.com", want: dropped, tls: true},
+		"to TLS, with a user":     {locations: []string{"https://example.com/"}, host: "virtual", want: kept, tls: true},
 		"there and back":          {locations: []string{"http://example.org/", "http://example.com/"}, host: "example.com", want: http.Header{"X-Other": {"stays"}, "Cookie": {"jar=1"}}},
 		"of the Location's own":   {locations: []string{"http://you:it@example.org/"}, host: "example.org", want: http.Header{"X-Other": {"stays"}, "Authorization": {"Basic eW91Oml0"}}},
 		"same, of the URL's user": {locations: []string{"http://example.com/", "/x"}, host: "virtual", want: kept},
@@ -205,7 +211,7 @@ func TestRedirectCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.CloseNow()
-			for _, own := range []string{"Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version"} {
+			for _, own := range []string{"Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "User-Agent"} {
 				got.Header.Del(own)
 			}
 			if diff := cmp.Diff(tt.want, got.Header); diff != "" || got.Host != tt.host {

@@ -14,38 +14,65 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// link is a test that SECURITY.md names, with the file that it is in.
-var link = regexp.MustCompile("\\[`((?:Test|Fuzz|Benchmark)[^`]*)`\\]\\(([^)]+)\\)")
+// testLink is a test that a document names, with the file that it is in.
+var testLink = regexp.MustCompile("\\[`((?:Test|Fuzz|Benchmark)[^`]*)`\\]\\(([^)]+)\\)")
 
 // TestSecurityPromises: each promise of SECURITY.md names a test, and each test
 // named is there, with the subtest.
 func TestSecurityPromises(t *testing.T) {
-	doc, err := os.ReadFile("../SECURITY.md")
+	if n := rowsWithTests(t, "../SECURITY.md"); n < 15 {
+		t.Errorf("%d promises found, want at least 15", n)
+	}
+}
+
+// TestInvariants: each of the key invariants in CONTRIBUTING.md names a test, and
+// each test named is there.
+func TestInvariants(t *testing.T) {
+	if n := rowsWithTests(t, "../CONTRIBUTING.md"); n != 11 {
+		t.Errorf("%d invariants found, want 11", n)
+	}
+}
+
+// rowsWithTests returns how many rows of tables with tests the document has. A row of
+// such a table that names no test, or a test that is not there, is an error.
+func rowsWithTests(t *testing.T, document string) (rows int) {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	promises := 0
-	for _, line := range strings.Split(string(doc), "\n") {
-		links := link.FindAllStringSubmatch(line, -1)
-		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| promise") {
-			if promises++; len(links) == 0 {
-				t.Errorf("no test shows: %s", line)
-			}
-		}
-		for _, l := range links {
-			name, sub, _ := strings.Cut(l[1], "/")
-			code, err := os.ReadFile(filepath.Join("..", l[2]))
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			if !strings.Contains(string(code), "func "+name+"(") || !strings.Contains(string(code), sub) {
-				t.Errorf("%s is not in %s", l[1], l[2])
-			}
+	inside := false
+	for _, line := range strings.Split(string(text), "\n") {
+		switch {
+		case strings.HasSuffix(line, "| shown by |"), strings.HasSuffix(line, "| held by |"):
+			inside = true
+		case !strings.HasPrefix(line, "| "):
+			inside = inside && strings.HasPrefix(line, "|") // the line below the head
+		case inside:
+			rows++
+			findTests(t, line)
 		}
 	}
-	if promises < 15 {
-		t.Errorf("%d promises found", promises)
+	return rows
+}
+
+// findTests looks for the tests that the row names.
+func findTests(t *testing.T, row string) {
+	t.Helper()
+	links := testLink.FindAllStringSubmatch(row, -1)
+	if len(links) == 0 {
+		t.Errorf("no test shows: %s", row)
+	}
+	for _, l := range links {
+		name, sub, _ := strings.Cut(l[1], "/")
+		code, err := os.ReadFile(filepath.Join("..", l[2]))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.Contains(string(code), "func "+name+"(") || !strings.Contains(string(code), sub) {
+			t.Errorf("%s is not in %s", l[1], l[2])
+		}
 	}
 }
 
@@ -78,7 +105,11 @@ func TestDefaults(t *testing.T) {
 			for c.Send(Binary, make([]byte, 1<<10)) == nil {
 				taken++
 			}
-			if kib := taken; kib < 1700 || kib > 2048 || c.Buffered() > 2<<20 {
+			if !errors.Is(c.Err(), ErrQueueFull) {
+				t.Errorf("the connection is not given up, but %v", c.Err())
+			}
+			const closeFrame = 2 + 125 // which says so
+			if kib := taken; kib < 1700 || kib > 2048 || c.Buffered() > 2<<20+closeFrame {
 				t.Errorf("%d KiB were taken, %d bytes are held", kib, c.Buffered())
 			}
 		})

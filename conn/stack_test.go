@@ -36,6 +36,9 @@ func TestStackPerIdleConn(t *testing.T) {
 		}),
 		"ReadInto, Write": handlerOf(u, echoInto),
 		"Read, Write":     handlerOf(u, echoRead),
+
+		"HandlerFunc, ReadInto": u.HandlerFunc(func(c *Conn, _ *Request) { echoInto(c) }),
+		"HandlerFunc, Read":     u.HandlerFunc(func(c *Conn, _ *Request) { echoRead(c) }),
 	}
 	if h := doors[os.Getenv(stackTest)]; h != nil {
 		if got := stackPerConn(t, h); got > 3<<10 {

@@ -2,11 +2,14 @@ package conn
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -56,7 +59,7 @@ func TestStats(t *testing.T) {
 				t.Errorf("%s is %v, %s at the other end %v", mine, got[mine], yours, theirs[yours])
 			}
 		}
-		if wire := s.WireSent.Load(); wire < 30 || wire > 200 {
+		if wire := s.Snapshot().WireSent; wire < 30 || wire > 200 {
 			t.Errorf("%d bytes on the wire", wire)
 		}
 		if !maps.Equal(s.Closed(), map[CloseCode]int64{CloseAbnormal: 1}) || !maps.Equal(o.Closed(), map[CloseCode]int64{CloseInternalError: 1}) {
@@ -108,10 +111,12 @@ func TestLogTrace(t *testing.T) {
 			check(c.Send(Text, pattern(100)))
 			go c.Ping(bg)
 			synctest.Wait()
+			check(c.Send(Text, pattern(10)))
 			check(c.Send(Text, pattern(101)))
 			go c.Serve(bg, &Events{Message: func(*Conn, MessageType, []byte) { panic("oh") }})
 			peer.WantText(string(pattern(100)))
 			_, payload := peer.WantFrame()
+			peer.WantText(string(pattern(10)))
 			peer.Pong(string(payload))
 			peer.Text("boom")
 			peer.WantClose(CloseInternalError)
@@ -145,7 +150,10 @@ func TestLogTrace(t *testing.T) {
 func TestLogTraceRefused(t *testing.T) {
 	var out bytes.Buffer
 	trace := LogTrace(slog.New(slog.NewTextHandler(&out, nil)))
-	r := &handshake.Request{Method: "GET", Target: "/chat", RemoteAddr: "192.0.2.1:5"}
+	r := handshake.NewRequest(&http.Request{
+		Method: "GET", RequestURI: "/chat?token=s3cr3t", RemoteAddr: "192.0.2.1:5",
+		Host: "here.example", Header: http.Header{"Origin": {"https://page.example"}},
+	})
 	for _, test := range []struct {
 		r     *handshake.Request
 		err   error
@@ -154,6 +162,8 @@ func TestLogTraceRefused(t *testing.T) {
 		{r, &handshake.Error{Status: 403, Reason: "no"}, "INFO"},
 		{r, &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}, "INFO"},
 		{&handshake.Request{RemoteAddr: "192.0.2.1:5"}, errors.New("not whole"), "INFO"},
+		{r, fmt.Errorf("websocket: handshake: %w: %w", errUnsent, errors.New("client disconnected")), "INFO"}, // as of net/http's HTTP/2
+		{r, context.Canceled, "INFO"}, // of UpgradeNet
 		{r, errMode, "ERROR"},
 	} {
 		out.Reset()
@@ -162,16 +172,24 @@ func TestLogTraceRefused(t *testing.T) {
 			t.Errorf("%v: %s", test.err, line)
 		}
 	}
+	for _, want := range []string{"target=/chat ", "host=here.example", "origin=https://page.example"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in %s", want, out.String())
+		}
+	}
 	out.Reset()
-	r = &handshake.Request{Target: "/chat"}
-	c := New(&loopStream{}, frame.Server, Negotiated{Subprotocol: "v2"}, Config{})
+	r = &handshake.Request{Target: "/chat?token=s3cr3t"}
+	c := New(&loopStream{wire: []byte{0}}, frame.Server, Negotiated{Subprotocol: "v2"}, Config{})
 	trace.Opened(c, r)
 	trace.Closed(c, &CloseError{Code: CloseNormal, Reason: "done", Remote: true})
 	trace.Closed(c, &CloseError{Code: CloseAbnormal, Err: ErrPongTimeout})
-	for _, want := range []string{"role=server", "target=/chat", "subprotocol=v2", "reason=done", "by_peer=true", "KeepAlive ping"} {
+	for _, want := range []string{"role=server", "target=/chat", "reason=done", "by_peer=true", "KeepAlive ping"} {
 		if !strings.Contains(strings.ReplaceAll(out.String(), "keepalive", "KeepAlive"), want) {
 			t.Errorf("no %s in\n%s", want, out.String())
 		}
+	}
+	if strings.Contains(out.String(), "s3cr3t") {
+		t.Errorf("a secret was logged: %s", out.String())
 	}
 	if strings.Contains(out.String(), "remote") {
 		t.Error("a stream without addresses has one")

@@ -19,7 +19,7 @@ import (
 // TestUpgradeNetEarly: what the caller has read may be any part of the request
 // and of the frames after it.
 func TestUpgradeNetEarly(t *testing.T) {
-	all := opening() + "\x81\x82\x00\x00\x00\x00hi"
+	all := chatRequest() + "\x81\x82\x00\x00\x00\x00hi"
 	for n := range len(all) + 1 {
 		a, b := wstest.Pipe(1 << 20)
 		send(t, b, all[n:])
@@ -55,16 +55,16 @@ func TestUpgradeNetEnds(t *testing.T) {
 	}{
 		"default":     {ctx: background, client: silent, after: 10 * time.Second, want: os.ErrDeadlineExceeded},
 		"timeout":     {u: Upgrader{HandshakeTimeout: 2 * time.Second}, ctx: background, client: silent, after: 2 * time.Second, want: os.ErrDeadlineExceeded},
-		"byte a time": {ctx: background, client: func(nc net.Conn) { dribble(nc, opening(), time.Second) }, after: 10 * time.Second, want: os.ErrDeadlineExceeded},
+		"byte a time": {ctx: background, client: func(nc net.Conn) { dribble(nc, chatRequest(), time.Second) }, after: 10 * time.Second, want: os.ErrDeadlineExceeded},
 		"cancel":      {u: Upgrader{HandshakeTimeout: -1}, ctx: cancelled, client: silent, after: 3 * time.Second, want: context.Canceled},
 		"end":         {ctx: background, client: func(nc net.Conn) { io.WriteString(nc, "GET / H"); nc.Close() }, want: io.EOF},
 		"response": {
-			ctx: background, capacity: 20, client: func(nc net.Conn) { io.WriteString(nc, opening()) },
+			ctx: background, capacity: 20, client: func(nc net.Conn) { io.WriteString(nc, chatRequest()) },
 			after: 10 * time.Second, want: os.ErrDeadlineExceeded,
 		},
 		"cancelled response": {
 			u: Upgrader{HandshakeTimeout: -1}, ctx: cancelled, capacity: 20,
-			client: func(nc net.Conn) { io.WriteString(nc, opening()) }, after: 3 * time.Second, want: context.Canceled,
+			client: func(nc net.Conn) { io.WriteString(nc, chatRequest()) }, after: 3 * time.Second, want: context.Canceled,
 		},
 		"refusal": {
 			ctx: background, capacity: 20, client: func(nc net.Conn) { io.WriteString(nc, "x x x\r\n\r\n") }, after: 10 * time.Second,
@@ -124,7 +124,7 @@ func TestUpgradeNetSlow(t *testing.T) {
 		ctx, cancel := context.WithCancel(bg)
 		a, b := wstest.Pipe(1 << 10)
 		defer b.Close()
-		go dribble(b, opening()+"\x81\x82\x00\x00\x00\x00hi", time.Second)
+		go dribble(b, chatRequest()+"\x81\x82\x00\x00\x00\x00hi", time.Second)
 		c, _, err := (&Upgrader{HandshakeTimeout: time.Hour}).UpgradeNet(ctx, a, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestUpgradeNetContextEndsWithResponse(t *testing.T) {
 	defer cancel()
 	a, b := wstest.Pipe(1 << 10)
 	defer b.Close()
-	c, _, err := (&Upgrader{}).UpgradeNet(ctx, cancelling(a, cancel, "write"), []byte(opening()))
+	c, _, err := (&Upgrader{}).UpgradeNet(ctx, cancelling(a, cancel, "write"), []byte(chatRequest()))
 	if c != nil || !errors.Is(err, context.Canceled) {
 		t.Fatal(c, err)
 	}
@@ -172,26 +172,6 @@ func TestUpgradeNetTLS(t *testing.T) {
 	wantEcho(t, c)
 	if seen.TLS == nil || seen.TLS.ServerName != "example.com" || seen.RemoteAddr != "pipe:a" {
 		t.Errorf("%+v, %q", seen.TLS, seen.RemoteAddr)
-	}
-}
-
-// TestAddressText: the address of a raw connection reads as package net writes
-// it.
-func TestAddressText(t *testing.T) {
-	for _, a := range []net.Addr{
-		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80},  // 16 bytes
-		&net.TCPAddr{IP: net.IP{192, 0, 2, 1}, Port: 65535}, // 4
-		&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 443},
-		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 1, Zone: "eth0"},
-		&net.TCPAddr{Port: 8080},
-		&net.UnixAddr{Name: "/tmp/ws", Net: "unix"},
-	} {
-		if got := addressText(a); got != a.String() {
-			t.Errorf("%q, want %q", got, a)
-		}
-	}
-	if got := addressText(nil); got != "" {
-		t.Errorf("%q for no address", got)
 	}
 }
 

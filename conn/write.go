@@ -1,47 +1,52 @@
+//go:build !js
+
 package conn
 
 import (
 	"context"
-	"net"
+	"time"
 
+	"github.com/rfc6455/ws/conn/internal/deflate"
+	"github.com/rfc6455/ws/conn/internal/outbox"
+	"github.com/rfc6455/ws/conn/internal/pool"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/frame"
 )
 
-// errClosing is what writes get between this side's Close and the end of the
-// connection.
-var errClosing error = closingError{}
-
-type closingError struct{}
-
-func (closingError) Error() string {
-	return "websocket: Close was called; no message may follow a Close frame (RFC 6455 section 5.5.1)"
+// errClosing is the error of calls that write after this side's Close, until the connection has
+// ended.
+var errClosing error = &closingError{
+	"websocket: Close was called; no message may follow a Close frame (RFC 6455 section 5.5.1)",
 }
-func (closingError) Is(target error) bool { return target == net.ErrClosed }
 
-// Write sends one message and returns when the transport has taken it, in the
-// order of the calls. It may be called from any number of goroutines, which
-// share writes to the transport; p is the caller's again when it returns.
+// Write sends one message (RFC 6455 section 6.1) and returns when the transport has taken all of
+// it. A message that is longer than Config.FragmentSize may leave in several frames (section 5.4).
+// p belongs to the caller again when Write returns.
 //
-// If ctx ends before the message's first byte is out, the message is
-// withdrawn. After that the connection keeps what is left, within
-// Config.Queue, and finishes it; in both cases Write returns ctx's error and
-// the connection is unharmed. A message cut off beyond Config.Queue ends the
-// connection.
+// Any number of goroutines may call Write. Their messages leave in the order of the calls, and
+// share writes to the transport.
 //
-// Text must be valid UTF-8: else frame.ErrInvalidUTF8, and nothing is sent
-// (RFC 6455 section 5.6). After the end of the connection Write returns its
-// *CloseError, and after Close an error that is net.ErrClosed.
+// If ctx ends, Write returns ctx's error. If no byte of the message is out yet, the message is
+// withdrawn. If a part of it is out, the connection keeps the rest, within Config.Queue, and
+// finishes it. In both cases the connection is unharmed. If the rest is larger than Config.Queue
+// allows, the connection ends.
+//
+// Text must be valid UTF-8 (section 5.6). If it is not, Write returns [frame.ErrInvalidUTF8] and
+// sends nothing. After the end of the connection Write returns its [*CloseError]. After
+// [Conn.Close] it returns an error in which errors.Is finds net.ErrClosed. A type that is neither
+// Text nor Binary is [ErrMessageType].
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 	if err := checkWrite(ctx, t, p); err != nil {
 		return err
 	}
 	if len(p) > c.cfg.fragmentSize() {
-		return c.writeLong(ctx, t, p)
+		return failedWrite{c}.outcome(ctx, sender{c}.writeLong(ctx, t, p))
 	}
-	return c.writeFrame(ctx, t, p, nil)
+	return c.writeFrame(ctx, outbox.Type(t), p, nil)
 }
 
-// checkWrite refuses what is no message, and a context that has ended.
+// checkWrite returns an error if t and p do not form a message that may be sent, or if ctx has
+// ended.
 func checkWrite(ctx context.Context, t MessageType, p []byte) error {
 	if err := checkMessage(t, p); err != nil {
 		return err
@@ -52,7 +57,7 @@ func checkWrite(ctx context.Context, t MessageType, p []byte) error {
 	return nil
 }
 
-// checkMessage refuses what is no message.
+// checkMessage returns an error if t and p do not form a message that may be sent.
 func checkMessage(t MessageType, p []byte) error {
 	switch t &^ Uncompressed {
 	case Binary:
@@ -66,358 +71,409 @@ func checkMessage(t MessageType, p []byte) error {
 	return ErrMessageType
 }
 
-// writeFrame sends a message of one frame: p or what was prepared.
-func (c *Conn) writeFrame(ctx context.Context, t MessageType, p []byte, prepared *Prepared) error {
-	w := &c.wr
+// writeFrame sends a message of one frame. Its payload is p, or that of prepared, if there is one.
+func (c *Conn) writeFrame(
+	ctx context.Context, t outbox.Type, p []byte, prepared *outbox.Prepared,
+) error {
 	c.mu.Lock()
-	if err := c.mayWrite(); err != nil {
+	if err := c.mayWriteLocked(); err != nil {
 		c.mu.Unlock()
-		return err
+		return failedWrite{c}.outcome(ctx, err)
 	}
 	c.keep.message()
-	if w.busy() || c.detached(ctx) {
-		return c.await(ctx, c.queueUp(t, p, prepared))
+	if !c.box.Clear() || c.passive(ctx) {
+		e, act := c.box.Add(t, p, prepared, c.passive(ctx))
+		c.mu.Unlock()
+		return waiter{c}.doAndAwait(ctx, e, act)
 	}
-	// The fast path: nobody is ahead, so the message leaves from here.
-	w.owned = true
-	c.gatherOut()
-	if b := made(&w.batch); prepared == nil && len(p) < vecMin {
-		b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p)) // here, where there is stack for it
-	}
-	own := c.addOwn(t, p, prepared)
+	// The fast path: nobody is ahead, so this goroutine writes the message.
+	c.box.Reserve(len(p))
+	c.box.Begin(t, p, prepared)
 	c.mu.Unlock()
-	if c.raw == nil || w.batch.vectored() {
-		return c.writeBatch(ctx, &own, 0)
-	}
-	// As in transmit, without a frame of its own on the stack.
-	n, err := rawTry(c.raw, w.batch.buf)
+	var n int
+	var err error
+	frames := c.box.Batch().Frames()
 	switch {
-	case err != nil:
-		return c.writeFailed(err)
-	case n < own.end:
-		return c.writeBatch(ctx, &own, n)
+	case frames == nil:
+		return owner{c}.writeRest(ctx, 0, nil)
+	case c.transport.Socket():
+		n, err = c.transport.TryWrite(frames) // here, with little on the stack
+	default:
+		n, err = c.transport.WriteStream(frames) // all of it, since ctx can't end
 	}
-	c.sent()
+	if err != nil || n < len(frames) {
+		return owner{c}.writeRest(ctx, n, err)
+	}
+	c.finishWrite(n)
 	return nil
 }
 
-// writeBatch writes the batch of a caller that owns the wire, of which n bytes
-// are out.
-func (c *Conn) writeBatch(ctx context.Context, own *span, n int) error {
-	if n > 0 {
-		c.mu.Lock()
-		c.wr.batch.off = n
-		c.mu.Unlock()
+// waiter is a [Conn] with the methods of a goroutine that waits for its entry in the outbox.
+type waiter struct{ *Conn }
+
+// doAndAwait does act, which the outbox asked for when e was put into its line. Then it waits for e
+// and returns the error of the call.
+func (c waiter) doAndAwait(ctx context.Context, e *outbox.Entry, act outbox.Action) error {
+	c.do(act)
+	return failedWrite(c).outcome(ctx, c.await(ctx, e))
+}
+
+// owner is a [Conn] with the methods of the goroutine that owns the wire, and with it the outbox's
+// batch.
+type owner struct{ *Conn }
+
+// writeRest finishes the batch after a try that wrote n bytes of it, or that failed with err.
+func (c owner) writeRest(ctx context.Context, n int, err error) error {
+	if err != nil {
+		err = failedWrite(c).writeLost(err)
+	} else {
+		err = c.writeBatch(ctx, n)
 	}
-	n, err := c.transmit(ctx)
-	_, err = c.finishOwn(ctx, own, n, err)
+	return failedWrite(c).outcome(ctx, err)
+}
+
+// writeBatch writes the rest of the batch, of which n bytes are out. The caller does not own the
+// wire afterwards.
+func (c owner) writeBatch(ctx context.Context, n int) error {
+	_, err := c.writeOwn(ctx, n)
 	return err
 }
 
-// queueUp queues a message that somebody waits for. Call with c.mu held, which it
-// releases.
-func (c *Conn) queueUp(t MessageType, p []byte, prepared *Prepared) *entry {
-	e := c.wr.newWaiter(entryMessage)
-	e.t, e.p, e.prepared = t, p, prepared
-	c.wr.push(e)
-	c.dispatch()
-	c.mu.Unlock()
-	return e
-}
-
-// sent ends the batch of an owner that has written all of it, and gives the wire
-// on.
-func (c *Conn) sent() {
-	c.mu.Lock()
-	c.settle()
-	c.release()
-	c.mu.Unlock()
-}
-
-// detached reports whether a write under ctx must be done by another
-// goroutine: where the transport's writes can't be interrupted without
-// breaking it (crypto/tls keeps a write's timeout for good), the caller alone
-// stops waiting.
-func (c *Conn) detached(ctx context.Context) bool {
-	return c.raw == nil && ctx.Done() != nil
-}
-
-// mayWrite returns the error of a message that comes too late. Call with c.mu
-// held.
-func (c *Conn) mayWrite() error {
+// writeOwn is writeBatch for a caller that has to know what became of its own frame. left is false
+// if ctx has ended and the frame was withdrawn. Else the frame is out or on its way, or the
+// transport is lost.
+func (c owner) writeOwn(ctx context.Context, n int) (left bool, err error) {
+	if n > 0 {
+		c.mu.Lock()
+		c.box.Advance(n)
+		c.mu.Unlock()
+	}
+	n, interrupted, err := c.transmit(ctx)
 	switch {
-	case c.cl.err != nil:
-		return c.cl.err
-	case c.wr.err != nil:
-		return c.wr.err
+	case err != nil:
+		return true, failedWrite(c).writeLost(err)
+	case !interrupted:
+		c.finishWrite(n)
+		return true, nil
+	}
+	c.mu.Lock()
+	left, act := c.box.Leave(n)
+	c.loseLocked(act, ErrQueueFull)
+	c.mu.Unlock()
+	c.do(act)
+	return left, contextError(ctx)
+}
+
+// finishWrite records that the last n bytes of the batch are out, and hands the wire on.
+func (c *Conn) finishWrite(n int) {
+	c.mu.Lock()
+	act := c.box.FinishWrite(n)
+	c.mu.Unlock()
+	if act != outbox.None {
+		c.do(act)
+	}
+}
+
+// do does what the outbox asked for, and does not wait. For outbox.Write it writes as much as a
+// socket takes at once. Config.Loop writes the rest, or else a goroutine. For outbox.Cut it ends
+// the connection.
+func (c *Conn) do(act outbox.Action) {
+	if act == outbox.Write {
+		act = owner{c}.try()
+	}
+	switch act {
+	case outbox.Write:
+		if !writeInLoop(c) {
+			go owner{c}.flusher()
+		}
+	case outbox.Cut:
+		c.abort(errOutOfOrder)
+	}
+}
+
+// try writes as much of the batch as the socket takes at once. It returns what to do next.
+func (c owner) try() outbox.Action {
+	frames, payload := c.box.Batch().Bytes()
+	if payload != nil {
+		return outbox.Write
+	}
+	n, err := c.transport.TryWrite(frames)
+	return c.finishTry(n, err)
+}
+
+// finishTry records that n bytes of the batch were written, or that the write failed with err. It
+// returns what to do next.
+func (c owner) finishTry(n int, err error) outbox.Action {
+	if err != nil {
+		_ = failedWrite(c).writeLost(err)
+		return outbox.None
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.box.FinishWrite(n)
+}
+
+// flusher is the goroutine that writes for callers that do not wait. It owns the wire, and ends
+// when nothing is left that it has to write.
+func (c owner) flusher() {
+	act := outbox.Write
+	for act == outbox.Write {
+		n, _, err := c.transmit(context.Background())
+		act = c.finishTry(n, err)
+	}
+	if act == outbox.Cut {
+		c.abort(errOutOfOrder)
+	}
+}
+
+// transmit writes what is left of the batch, and returns how many bytes of that are out. If ctx
+// ends first, it reports that it was interrupted. An error is final.
+func (c owner) transmit(ctx context.Context) (n int, interrupted bool, err error) {
+	frames, payload := c.box.Batch().Bytes()
+	return c.transport.Write(ctx, c.writeLimit(), frames, payload)
+}
+
+// writeLimit returns the bound of one write, Config.WriteTimeout, for the transport.
+func (c owner) writeLimit() transport.WriteLimit {
+	return transport.WriteLimit{Timeout: c.cfg.writeTimeout(), Err: ErrWriteTimeout}
+}
+
+// WriteTimeout and WriteTimedOut make an owner a [transport.WriteLimiter].
+
+func (c owner) WriteTimeout() time.Duration { return c.cfg.writeTimeout() }
+
+func (c owner) WriteTimedOut() error {
+	c.abort(ErrWriteTimeout)
+	return ErrWriteTimeout
+}
+
+// passive reports whether a goroutine that writes under ctx leaves the writing to another one. It
+// does if ctx can end and the transport is no socket. Such a transport can't go on after a write
+// that was interrupted: crypto/tls keeps a write's timeout for good. So the end of ctx ends only
+// the caller's wait.
+func (c *Conn) passive(ctx context.Context) bool {
+	return !c.transport.Socket() && ctx.Done() != nil
+}
+
+// mayWriteLocked returns an error if a message comes too late to be sent.
+func (c *Conn) mayWriteLocked() error {
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.box.Wire() == outbox.Broken && c.rare != nil && c.rare.writeErr != nil:
+		return c.rare.writeErr
 	case c.lifecycle() != frame.Open:
 		return errClosing
 	}
 	return nil
 }
 
-// span is where the owner's own frame lies in its batch, until it is out, and
-// what its encoder was before, for taking it back.
-type span struct {
-	start, end int
-	before     frame.Encoder
-	fixed      bool // what follows refers to it: it can't be taken back
-}
-
-// addOwn adds the message of the owner's caller to the batch. Call with c.mu
-// held.
-func (c *Conn) addOwn(t MessageType, p []byte, prepared *Prepared) span {
-	b := made(&c.wr.batch)
-	s := span{start: len(b.buf), before: c.wr.enc}
-	if len(p) < vecMin && prepared == nil && c.plain() {
-		b.buf = c.room(b.buf, frame.MaxHeaderSize+len(p))
-		b.buf = c.appendPlain(b.buf, t, p)
-		s.end = len(b.buf)
-		return s
+// await waits until e is done, and returns its error. If e's goroutine becomes the owner of the
+// wire, await writes the batch. If ctx ends first, await withdraws e.
+func (c waiter) await(ctx context.Context, e *outbox.Entry) error {
+	select {
+	case <-e.Wake():
+	case <-ctx.Done():
+		return c.withdraw(ctx, e)
 	}
-	if prepared != nil {
-		s.fixed = c.remembers(prepared.t, len(prepared.p))
-	} else {
-		s.fixed = c.remembers(t, len(p))
-	}
-	if c.raw != nil && c.role() == frame.Server && prepared == nil && len(p) >= vecMin && !c.compresses(t, len(p)) {
-		b.buf = c.appendHeader(b.buf, frame.Header{Opcode: opcode(t), Fin: true, Length: int64(len(p))})
-		b.vec = p
-		if tr := c.cfg.Trace; tr != nil {
-			tr.sentMessage(c, MessageInfo{Type: t, Size: int64(len(p)), Wire: int64(len(p))})
-		}
-	} else {
-		b.buf = c.appendMessage(b.buf, t, p, prepared)
-	}
-	s.end = b.rest()
-	return s
-}
-
-// finishOwn ends the batch of a caller that owns the wire, of which transmit
-// has written n bytes, and gives the wire on. It reports whether the caller's
-// frame is on its way: also where ctx ended and a flusher finishes it.
-func (c *Conn) finishOwn(ctx context.Context, own *span, n int, err error) (taken bool, _ error) {
-	if err != nil && err != errInterrupted {
-		return true, c.writeFailed(err)
-	}
-	if err == nil {
-		c.sent()
-		return true, nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.wr.batch.off += n
-	return c.leave(own), contextError(ctx)
-}
-
-// leave is the end of a write whose context has ended: a frame of which
-// nothing is out is taken back, the rest of the batch is left to a flusher. It
-// reports whether the frame stays. Call with c.mu held.
-func (c *Conn) leave(own *span) (stays bool) {
-	b := c.wr.batch
-	switch {
-	case b.off <= own.start && !own.before.InMessage() && c.mayWrite() == nil && !own.fixed:
-		if b.vec != nil {
-			b.vec, own.end = nil, len(b.buf)
-		}
-		b.buf = append(b.buf[:own.start], b.buf[own.end:]...)
-		c.wr.enc = own.before
-	case b.vec != nil: // the caller takes its bytes back
-		left := b.rest()
-		b.buf = append(b.buf[min(b.off, len(b.buf)):], b.vec[max(0, len(b.vec)-left):]...)
-		b.vec, b.off, stays = nil, 0, true
-	default:
-		stays = true
-	}
-	if b.rest() > c.cfg.queue() {
-		go c.abort(ErrQueueFull)
-	}
-	go c.flusher() // which fails where the connection was cut
-	return stays
-}
-
-// writeError is the error of the write side, nil while it works. Unlike
-// mayWrite it lets through what may still be sent after a Close frame's
-// sending was decided: nothing new, but what is queued. Call with c.mu held.
-func (c *Conn) writeError() error {
-	switch {
-	case c.wr.err != nil:
-		return c.wr.err
-	case c.cl.err != nil:
-		return c.cl.err
-	}
-	return nil
-}
-
-// await waits until e, which is in the queue, has left, or until ctx ends.
-func (c *Conn) await(ctx context.Context, e *entry) error {
-	for {
-		select {
-		case <-e.wake:
-		case <-ctx.Done():
-			return c.withdraw(ctx, e)
-		}
-		c.mu.Lock()
-		switch {
-		case e.state == entryDone:
-			err := e.err
-			c.wr.free(e)
-			c.mu.Unlock()
-			return err
-		case e.err != nil: // the connection ended between the grant and now
-			err := e.err
-			c.release()
-			c.mu.Unlock()
-			return err
-		}
-		// The wire is ours, and e is at the head of the queue.
-		if c.detached(ctx) {
-			e.state = entryWaiting // for the flusher now
-			go c.flusher()
-			c.mu.Unlock()
-			continue
-		}
-		own := c.gatherOwn(e)
-		c.mu.Unlock()
-		n, err := c.transmit(ctx)
-		_, err = c.finishOwn(ctx, &own, n, err)
+	if c.owns(e) {
+		err := owner(c).writeBatch(ctx, 0)
+		_ = c.finishWait(e) // the error is writeBatch's
 		return err
 	}
+	return c.finishWait(e)
 }
 
-// withdraw takes e back, whose ctx has ended, unless it is on its way or done.
-func (c *Conn) withdraw(ctx context.Context, e *entry) error {
+// owns reports whether the goroutine of e owns the wire. That goroutine has been woken.
+func (c waiter) owns(e *outbox.Entry) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch e.state {
-	case entryWaiting:
-		c.wr.remove(e)
-		c.wr.free(e)
-		c.dispatch()
-	case entryGranted:
-		<-e.wake
-		c.giveBack(e)
-		c.wr.free(e)
-	case entryTaken:
-		// The batch that holds it tells it later, to nobody.
-	case entryDone:
-		<-e.wake
-		err := e.err
-		c.wr.free(e)
-		return err
-	}
-	return contextError(ctx)
+	return e.State() == outbox.Owner
 }
 
-// giveBack returns what was granted to e and is not wanted any more. Call with
-// c.mu held.
-func (c *Conn) giveBack(e *entry) {
-	switch {
-	case e.kind != entryTurn:
-		c.wr.remove(e)
-		c.release()
-	case c.wr.turn == e.writer:
-		c.wr.turn = nil
-		c.dispatch()
-	}
+// finishWait gives e, whose wait is over, back to the outbox. It returns e's error.
+func (c waiter) finishWait(e *outbox.Entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := e.Err()
+	c.box.Recycle(e)
+	return err
 }
 
-// Append queues a copy of one message and returns: it leaves with the next
-// Write, Send or Flush, when a reader of this connection is about to wait for
-// the peer, or when 128 KiB or half of Config.Queue have come together. A
-// handler that appends its answers and reads on sends all the answers to one
-// packet in one packet.
+// withdraw takes e out of the outbox, since ctx has ended. An entry that is done or on its way
+// stays. If e is done, withdraw returns its error, and else ctx's error.
+func (c waiter) withdraw(ctx context.Context, e *outbox.Entry) error {
+	c.mu.Lock()
+	done, left, act := c.box.Withdraw(e)
+	err := contextError(ctx)
+	if done {
+		err = e.Err()
+	}
+	if done || !left {
+		c.box.Recycle(e)
+	}
+	c.loseLocked(act, ErrQueueFull)
+	c.mu.Unlock()
+	c.do(act)
+	return err
+}
+
+// Flush returns when everything is out that was queued before the call. If ctx ends first, Flush
+// returns ctx's error, and what is queued still leaves. If the connection ends first, the error is
+// that of [Conn.Write].
 //
-// Where more than Config.Queue bytes would wait, Config.QueuePolicy decides: by
-// default Append returns ErrQueueFull and takes nothing. Otherwise its errors
-// are Write's. It never blocks and may be called from any goroutine.
-func (c *Conn) Append(t MessageType, p []byte) error {
-	return c.enqueue(t, p, nil, later)
-}
-
-// Send queues a copy of one message that leaves at once, without waiting for
-// it: now as far as the transport takes it, the rest by a goroutine of the
-// connection's. Its errors are Append's. It never blocks and may be called
-// from any goroutine.
-func (c *Conn) Send(t MessageType, p []byte) error {
-	return c.enqueue(t, p, nil, atOnce)
-}
-
-// flushSoon lets what is queued leave without waiting for it: it tries once
-// where the transport can say that it is full, and leaves the rest to a
-// flusher. Call with c.mu held; it is released and taken again.
-func (c *Conn) flushSoon() {
-	p := c.claim()
-	if p == nil {
-		return
-	}
-	c.mu.Unlock()
-	n, err := rawTry(c.raw, p)
-	c.tried(n, err)
-	c.mu.Lock()
-}
-
-// claim makes the caller the owner of the wire and returns its batch, for one
-// try on a socket, which tried must follow. Where that can't be, it sees to it
-// that what is queued leaves, and returns nil. Call with c.mu held.
-func (c *Conn) claim() []byte {
-	w := &c.wr
-	if w.owned || w.err != nil {
-		w.urgent = w.out != nil // the owner looks again before it goes
-		return nil
-	}
-	if c.raw == nil || w.ahead() {
-		w.urgent = w.out != nil
-		c.dispatch()
-		return nil
-	}
-	if w.out == nil {
-		return nil
-	}
-	w.owned = true
-	c.gather()
-	return w.batch.buf
-}
-
-// tried is the end of a try that wrote n bytes of what claim returned.
-func (c *Conn) tried(n int, err error) {
-	if err != nil {
-		c.writeFailed(err)
-		return
-	}
-	c.mu.Lock()
-	w := &c.wr
-	w.batch.off += n
-	if w.batch.rest() > 0 {
-		go c.flusher()
-	} else {
-		c.settle()
-		c.release()
-	}
-	c.mu.Unlock()
-}
-
-// Flush returns when everything that was queued before it is out. If ctx ends
-// first it returns ctx's error, and what is queued goes on leaving. It may be
-// called from any goroutine but one that has a MessageWriter open, for whose
-// Close it waits as all messages do.
+// Flush may be called concurrently. A goroutine that has a [MessageWriter] open must not call it:
+// like every message, Flush waits until that writer is closed.
 func (c *Conn) Flush(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
 	c.mu.Lock()
-	if err := c.writeError(); err != nil {
+	if c.err != nil || c.box.Wire() == outbox.Broken {
+		err := c.mayWriteLocked()
 		c.mu.Unlock()
-		return err
+		return failedWrite{c}.outcome(ctx, err)
 	}
-	if !c.wr.busy() && c.wr.out == nil {
+	if c.box.Quiet() {
 		c.mu.Unlock()
 		return nil
 	}
-	c.wr.urgent = true
-	e := c.wr.newWaiter(entryFlush)
-	c.wr.push(e)
-	c.dispatch()
+	e, act := c.box.Flush(c.passive(ctx))
 	c.mu.Unlock()
-	return c.await(ctx, e)
+	return waiter{c}.doAndAwait(ctx, e, act)
+}
+
+// sender is a [Conn] with the methods of a goroutine that sends a message of several frames.
+type sender struct{ *Conn }
+
+// takeTurn waits until m has the turn: no other message may leave until m has ended.
+func (c sender) takeTurn(ctx context.Context, m *outbox.Message) error {
+	c.mu.Lock()
+	if err := c.mayWriteLocked(); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	c.keep.message()
+	e, act := c.box.TakeTurn(m)
+	c.mu.Unlock()
+	c.do(act)
+	if e == nil {
+		return nil
+	}
+	select {
+	case <-e.Wake():
+		return waiter(c).finishWait(e)
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	done, _, act := c.box.Withdraw(e)
+	err := contextError(ctx)
+	switch {
+	case done && e.Err() != nil:
+		err = e.Err()
+	case done:
+		act = c.box.Abandon(m)
+	}
+	c.mu.Unlock()
+	c.do(act)
+	return err
+}
+
+// sendPiece sends p as the next frame of m, which has the turn. fin says that the frame is the
+// last. If there is an error, left reports whether the frame is on its way nevertheless.
+func (c sender) sendPiece(
+	ctx context.Context, m *outbox.Message, p []byte, fin bool,
+) (left bool, err error) {
+	if ctx.Err() != nil {
+		return false, contextError(ctx)
+	}
+	c.mu.Lock()
+	if err := c.lossLocked(m); err != nil {
+		c.mu.Unlock()
+		return false, err
+	}
+	e, act := c.box.Piece(m, p, fin, c.passive(ctx))
+	c.mu.Unlock()
+	if e == nil {
+		return owner(c).writeOwn(ctx, 0)
+	}
+	c.do(act)
+	select {
+	case <-e.Wake():
+	case <-ctx.Done():
+		return c.withdrawPiece(ctx, e)
+	}
+	if (waiter(c)).owns(e) {
+		return owner(c).writeOwn(ctx, 0)
+	}
+	err = waiter(c).finishWait(e)
+	return err == nil, err
+}
+
+// lossLocked returns why m can't be finished any more. If it can, lossLocked returns nil.
+func (c sender) lossLocked(m *outbox.Message) error {
+	switch {
+	case m.Lost() != nil:
+		return m.Lost()
+	case c.box.Wire() == outbox.Broken:
+		return c.mayWriteLocked()
+	}
+	return nil
+}
+
+// withdrawPiece is withdraw for a piece of a message. left reports whether the piece is out or on
+// its way.
+func (c sender) withdrawPiece(ctx context.Context, e *outbox.Entry) (left bool, err error) {
+	c.mu.Lock()
+	done, left, act := c.box.Withdraw(e)
+	err = contextError(ctx)
+	if done {
+		left, err = e.Err() == nil, e.Err()
+	}
+	c.loseLocked(act, ErrQueueFull)
+	c.mu.Unlock()
+	c.do(act)
+	return left, err
+}
+
+// writeLong sends a message that is longer than Config.FragmentSize. It sends the frames straight
+// from p, unless it has to compress them.
+func (c sender) writeLong(ctx context.Context, t MessageType, p []byte) error {
+	m := &outbox.Message{Type: outbox.Type(t), Whole: true, Size: int64(len(p))}
+	if err := c.takeTurn(ctx, m); err != nil {
+		return err
+	}
+	size := c.cfg.fragmentSize()
+	if m.Zipped = c.box.Compresses(m.Type, len(p)); m.Zipped {
+		p = c.box.Compress(pool.Get(len(p)), p, deflate.Last)
+		defer pool.Put(p)
+		if !c.cfg.Compression.Fragment {
+			size = maxInt
+		}
+	}
+	for {
+		n := min(size, len(p))
+		fin := n == len(p)
+		left, err := c.sendPiece(ctx, m, p[:n], fin)
+		if err == nil || left {
+			p = p[n:]
+		}
+		if err == nil && !fin {
+			continue
+		}
+		if err != nil {
+			c.leaveRest(m, p, size)
+		}
+		return err
+	}
+}
+
+// leaveRest ends a writeLong that failed. p is the rest of m. If a part of m is out, and only the
+// context has ended, the connection keeps p and sends it in frames of at most size bytes.
+func (c sender) leaveRest(m *outbox.Message, p []byte, size int) {
+	c.mu.Lock()
+	act := c.box.Rest(m, p, size)
+	c.loseLocked(act, ErrQueueFull)
+	c.mu.Unlock()
+	c.do(act)
 }

@@ -20,15 +20,6 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-var bg = context.Background()
-
-// within is a context that ends a test which hangs.
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(bg, time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // TestWritersAreOneFIFO has many goroutines write in all ways at once: each
 // message arrives whole, once, and in the order of its writer's calls.
 func TestWritersAreOneFIFO(t *testing.T) {
@@ -249,8 +240,8 @@ func TestWriteTimeout(t *testing.T) {
 // nothing that they took.
 func TestQueueBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, peer := pipePeer(t, frame.Server, 10, Config{Queue: 1000})
-		if err := c.Send(Binary, make([]byte, 1000)); err != ErrQueueFull {
+		c, peer := pipePeer(t, frame.Server, 10, Config{Queue: 1000, QueuePolicy: QueueRefuse})
+		if err := c.Send(Binary, make([]byte, 1000)); !errors.Is(err, ErrQueueTooSmall) {
 			t.Fatalf("a message larger than the queue: %v", err)
 		}
 		n := 0
@@ -285,7 +276,7 @@ func TestAppendLeaves(t *testing.T) {
 			}
 			peer.WantNothing()
 		}
-		writes := func() int { return c.stream.(interface{ Writes() int }).Writes() }
+		writes := func() int { return c.transport.Unwrap().(interface{ Writes() int }).Writes() }
 		appendAll("a", "b")
 		if err := c.Flush(bg); err != nil {
 			t.Fatal(err)
@@ -567,7 +558,7 @@ func TestPongsAreBounded(t *testing.T) {
 				peer.Ping(string(binary.BigEndian.AppendUint32(make([]byte, 100), uint32(i))))
 			}
 			synctest.Wait()
-			if n := c.Buffered(); n > 3*maxPongBytes {
+			if n := c.Buffered(); n > 3*4<<10 {
 				t.Fatalf("%d bytes buffered", n)
 			}
 			last, pongs := -1, 0

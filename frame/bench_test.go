@@ -40,8 +40,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkStep receives masked messages from a buffer of many. Step unmasks in place, so the buffer is made good again
-// whenever it is used up; the time of that copy is part of the result.
+// BenchmarkStep receives masked messages from a buffer of many. Step unmasks in place, so the
+// buffer is restored whenever it is used up. The time of that copy is part of the result.
 func BenchmarkStep(b *testing.B) {
 	for _, op := range []frame.Opcode{frame.Text, frame.Binary} {
 		for _, n := range []int{16, 128, 1 << 10, 64 << 10} {
@@ -91,7 +91,7 @@ func BenchmarkAppendFrame(b *testing.B) {
 	}
 }
 
-// BenchmarkUTF8 validates text in one piece at each level, against unicode/utf8 in the same run.
+// BenchmarkUTF8 validates text in one piece at each level, and with unicode/utf8 in the same run.
 func BenchmarkUTF8(b *testing.B) {
 	texts := map[string]string{"ascii": "0123456789abcdef", "latin": "Größe in Äther ", "cjk": "日本語の文字列"}
 	for name, s := range texts {

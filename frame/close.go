@@ -6,16 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// MaxReason is the greatest length of a close reason in bytes: a control frame's payload less the two bytes of the code
-// (RFC 6455 sections 5.5 and 5.5.1).
+// MaxReason is the greatest length of a close reason in bytes: that of a control frame's payload
+// without the two bytes of the code (RFC 6455 sections 5.5 and 5.5.1).
 const MaxReason = MaxControlPayload - 2
 
-// CloseCode says why a connection is closed (RFC 6455 section 7.4). Applications choose from 4000 to 4999, libraries and
-// frameworks register theirs in 3000 to 3999.
+// CloseCode says why a connection is closed (RFC 6455 section 7.4). Applications choose from 4000
+// to 4999. Libraries and frameworks register codes from 3000 to 3999.
 type CloseCode uint16
 
-// The close codes of RFC 6455 section 7.4.1 and of the IANA registry. NoStatus, Abnormal and TLSHandshake are for
-// reports to the application and never stand in a frame.
+// The close codes of RFC 6455 section 7.4.1 and of the IANA registry. NoStatus, Abnormal and
+// TLSHandshake are for reports to the application and never stand in a frame.
 const (
 	NormalClosure      CloseCode = 1000 // the purpose of the connection is fulfilled
 	GoingAway          CloseCode = 1001 // a server goes down, a page is left
@@ -23,7 +23,7 @@ const (
 	UnsupportedData    CloseCode = 1003 // a type of message that this endpoint does not take
 	NoStatus           CloseCode = 1005 // the Close frame had no code; never on the wire
 	Abnormal           CloseCode = 1006 // there was no Close frame; never on the wire
-	InvalidPayload     CloseCode = 1007 // payload that does not fit its type, such as text that is not UTF-8
+	InvalidPayload     CloseCode = 1007 // payload that its type does not allow, such as text that is not UTF-8
 	PolicyViolation    CloseCode = 1008 // a message against this endpoint's policy
 	MessageTooBig      CloseCode = 1009 // a message too long to be processed
 	MandatoryExtension CloseCode = 1010 // the server did not negotiate an extension that the client needs
@@ -41,8 +41,8 @@ var closeNames = [...]string{
 	"service restart", "try again later", "bad gateway", "TLS handshake",
 }
 
-// Valid reports whether c may stand in a Close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999 (RFC 6455 section 7.4
-// and the IANA registry).
+// Valid reports whether c may stand in a Close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999
+// (RFC 6455 section 7.4 and the IANA registry).
 func (c CloseCode) Valid() bool {
 	switch {
 	case c < NormalClosure, c >= 5000:
@@ -53,8 +53,8 @@ func (c CloseCode) Valid() bool {
 	return c <= UnsupportedData || c >= InvalidPayload && c <= BadGateway
 }
 
-// String returns the number and its meaning, such as "1002 protocol error", or the number alone where none is
-// registered.
+// String returns the number and its meaning, such as "1002 protocol error". It returns the number
+// alone if no meaning is registered.
 func (c CloseCode) String() string {
 	s := strconv.Itoa(int(c))
 	i := int(c) - int(NormalClosure)
@@ -64,10 +64,12 @@ func (c CloseCode) String() string {
 	return s + " " + closeNames[i]
 }
 
-// ParseClose reads the unmasked payload of a Close frame (RFC 6455 section 5.5.1). An empty one gives NoStatus and no
-// reason. reason aliases p. The errors are ErrShortClose for a payload of one byte, ErrCloseCode for a code that is not
-// Valid and ErrCloseReason for a reason that is not UTF-8; code and reason are zero then. p may be of any length: the
-// limit of 125 bytes is a rule of the header.
+// ParseClose reads the unmasked payload of a Close frame (RFC 6455 section 5.5.1). An empty payload
+// gives NoStatus and no reason. reason aliases p.
+//
+// The errors are [ErrShortClose] for a payload of one byte, [ErrCloseCode] for a code that is not
+// Valid, and [ErrCloseReason] for a reason that is not UTF-8. code and reason are zero then. p may
+// be of any length: the limit of 125 bytes is a rule of the header.
 func ParseClose(p []byte) (code CloseCode, reason []byte, err error) {
 	switch len(p) {
 	case 0:
@@ -85,10 +87,13 @@ func ParseClose(p []byte) (code CloseCode, reason []byte, err error) {
 	return code, reason, nil
 }
 
-// AppendClose appends the payload of a Close frame to dst and returns the extended slice; the header is not part of it.
-// A code of 0 or NoStatus with an empty reason appends nothing, which is the Close frame without a code. On an error,
-// dst is returned unchanged: ErrCloseCode for a code that must not be sent (and for a reason without a code),
-// ErrReasonTooLong beyond MaxReason bytes, ErrCloseReason if the reason is not UTF-8.
+// AppendClose appends the payload of a Close frame, without its header, to dst and returns the
+// extended slice. A code of 0 or NoStatus with an empty reason appends nothing, which makes a Close
+// frame without a code.
+//
+// On an error, dst is returned unchanged. The errors are [ErrCloseCode] for a code that must not be
+// sent or a reason without a code, [ErrReasonTooLong] for a reason of more than [MaxReason] bytes,
+// and [ErrCloseReason] for a reason that is not UTF-8.
 func AppendClose(dst []byte, code CloseCode, reason string) ([]byte, error) {
 	if (code == 0 || code == NoStatus) && reason == "" {
 		return dst, nil
@@ -105,8 +110,8 @@ func AppendClose(dst []byte, code CloseCode, reason string) ([]byte, error) {
 	return append(dst, reason...), nil
 }
 
-// TruncateReason returns s made fit for a Close frame: at most MaxReason bytes, cut between two code points, with
-// U+FFFD in place of what is not UTF-8. It returns s itself where that is fit already.
+// TruncateReason makes s fit for a Close frame: at most [MaxReason] bytes, cut between two code
+// points, with U+FFFD in place of what is not UTF-8. It returns s itself if s is fit already.
 func TruncateReason(s string) string {
 	if len(s) <= MaxReason && utf8.ValidString(s) {
 		return s

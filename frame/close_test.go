@@ -9,7 +9,7 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// valid lists the codes that may stand in a frame, written down once more on their own.
+// valid reports whether a code may stand in a frame. The list is independent of the package's own.
 func valid(code int) bool {
 	switch code {
 	case 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014:
@@ -18,7 +18,7 @@ func valid(code int) bool {
 	return code >= 3000 && code <= 4999
 }
 
-// every runs a test that is the same for both roles under a requirement's name.
+// every runs f for both roles under a requirement's name.
 func every(t *testing.T, id string, f func(t *testing.T)) {
 	t.Run(id, func(t *testing.T) {
 		for _, role := range bothRoles {
@@ -32,11 +32,11 @@ func TestCloseCode(t *testing.T) {
 		for code := range 1 << 16 {
 			c := frame.CloseCode(code)
 			if c.Valid() != valid(code) {
-				t.Errorf("%d: valid %v", code, c.Valid())
+				t.Errorf("CloseCode(%d).Valid() = %t, want %t", code, c.Valid(), valid(code))
 			}
 			_, _, err := frame.ParseClose([]byte{byte(code >> 8), byte(code)})
 			if want := frame.ErrCloseCode; valid(code) && err != nil || !valid(code) && err != want {
-				t.Errorf("%d received: %v", code, err)
+				t.Errorf("ParseClose of code %d: %v, want an error: %t", code, err, !valid(code))
 			}
 		}
 	})
@@ -46,12 +46,12 @@ func TestCloseCode(t *testing.T) {
 			switch {
 			case code == 0 || code == 1005: // no code: an empty payload
 				if got != nil || err != nil {
-					t.Errorf("%d: % x, %v", code, got, err)
+					t.Errorf("AppendClose(%d) = % x, %v, want nothing and no error", code, got, err)
 				}
 			case valid(code) && (err != nil || !bytes.Equal(got, []byte{byte(code >> 8), byte(code)})):
-				t.Errorf("%d: % x, %v", code, got, err)
+				t.Errorf("AppendClose(%d) = % x, %v, want the code and no error", code, got, err)
 			case !valid(code) && err != frame.ErrCloseCode:
-				t.Errorf("%d: % x, %v", code, got, err)
+				t.Errorf("AppendClose(%d) = % x, %v, want %v", code, got, err, frame.ErrCloseCode)
 			}
 		}
 	})
@@ -112,7 +112,7 @@ func TestParseClose(t *testing.T) {
 	} {
 		code, reason, err := frame.ParseClose(unhex(c.payload))
 		if code != c.code || string(reason) != c.reason || err != c.err {
-			t.Errorf("ParseClose(%s) = %v, %q, %v", c.payload, code, reason, err)
+			t.Errorf("ParseClose(%s) = %v, %q, %v, want %v, %q, %v", c.payload, code, reason, err, c.code, c.reason, c.err)
 		}
 	}
 }

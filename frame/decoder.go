@@ -6,64 +6,83 @@ import (
 	"github.com/rfc6455/ws/mask"
 )
 
-// Kind says what an [Event] tells.
+// Kind says what an [Event] reports.
 type Kind uint8
 
-// The kinds of events. An event with payload does not wait for the whole frame, except for control frames.
+// The kinds of events. A frame's payload is reported piece by piece as it arrives, but a control
+// frame only when it is complete.
 const (
-	NeedData Kind = iota // nothing more can be told before more bytes come
+	NeedData Kind = iota // nothing to report before more bytes come
 	Start                // the header of a data frame is complete; Data is its payload so far
 	Chunk                // more payload of the same data frame
 	Control              // a whole control frame
 )
 
-// Event is one thing that the Decoder has seen.
+var kindNames = [...]string{"need data", "start", "chunk", "control"}
+
+// String returns the name of the kind, such as "start".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// Event is one thing that the [Decoder] has seen.
 type Event struct {
-	// Kind says which of the fields below have a meaning. NeedData has none of them.
+	// Kind says which of the fields below have a meaning. For NeedData none has.
 	Kind Kind
-	// Opcode is the frame's own for Start (Continuation where the frame is one) and Control. For Chunk it is that of
-	// the message, Text or Binary.
+	// Opcode is the opcode of the frame for Start and Control. For a Start in the middle of a
+	// message that is Continuation. For Chunk it is the opcode of the message, Text or Binary.
 	Opcode Opcode
-	// Fin says that the message ends with the last byte of Data: the frame has FIN set and all its payload was seen.
-	// It is false for Control, which ends no message.
+	// Fin says that the message ends with the last byte of Data: the frame has FIN set, and this is
+	// the end of its payload. Fin is false for Control, since no message ends with a control frame.
 	Fin bool
-	// Compressed says that the first frame of the message had RSV1 set. It is the same in all events of the message.
+	// Compressed says that the first frame of the message had RSV1 set. All events of a message
+	// agree on it.
 	Compressed bool
-	// Length is the payload length in bytes that the header of this frame announces. A peer chose it: never allocate by
-	// it.
+	// Length is the payload length in bytes that the header of this frame announces. The peer chose
+	// it: never allocate that much because of it.
 	Length int64
-	// Data is unmasked payload. It aliases the input of Step, or memory of the Decoder for a control frame that came in
-	// pieces, and is valid until the next Step.
+	// Data is unmasked payload. It aliases the input of Step or, for a control frame that came in
+	// pieces, memory of the Decoder. It is valid until the next call of Step.
 	Data []byte
 }
 
-// Decoder turns the bytes that a peer sends into events and enforces the rules of RFC 6455 sections 5, 7.4 and 8.1 on
-// the way, each at the first byte that breaks it; but a length is judged when it is complete, a limit when the header is,
-// and the payload of a Close frame when the frame is. The zero value is a server's decoder without limits and without
-// compression. It is not safe for concurrent use. It is small, for it stands in every idle connection.
+// Decoder turns the bytes that a peer sends into events. It enforces the rules of RFC 6455 sections
+// 5, 7.4 and 8.1, each at the first byte that breaks it, with three exceptions: a length is checked
+// when all its bytes are there, a limit when the header is, and the payload of a Close frame when
+// the frame is.
+//
+// The zero value is a server's decoder without limits and without compression. A Decoder is not
+// safe for concurrent use. It is small, because every idle connection holds one.
 //
 //	            header                      payload complete
 //	inHeader ------------> inPayload, or ----------------------> inHeader
 //	                       inControl                             (closed, after a Close frame)
 //	any of these --- a rule is broken ---> dead
 type Decoder struct {
-	// MaxMessage is the greatest sum of payload lengths in one message, in bytes as they stand on the wire; 0 or less:
-	// no limit. It may be changed between calls and counts from the next header on. A message of exactly MaxMessage
-	// bytes is fine; one byte more is ErrMessageTooBig, before any of that frame's payload is looked at.
+	// MaxMessage is the greatest sum of payload lengths in one message, in bytes as they stand on
+	// the wire. 0 or less means no limit. A message of exactly MaxMessage bytes is accepted. One
+	// byte more is [ErrMessageTooBig], before any payload of the frame that announces it is looked
+	// at. MaxMessage may be changed between calls and counts from the next header on.
 	MaxMessage int64
-	// MaxFragments is the greatest number of frames in one message, empty ones included; 0 or less: no limit. It may be
-	// changed like MaxMessage. One more is ErrTooManyFragments.
+	// MaxFragments is the greatest number of frames in one message, empty ones included. 0 or less
+	// means no limit. One more is [ErrTooManyFragments]. MaxFragments may be changed between calls
+	// and counts from the next header on.
 	MaxFragments int
-	// Role is this endpoint's: a Server demands masked frames, a Client refuses them. Set it before the first Step.
+	// Role is the role of this endpoint: a Server demands masked frames, a Client refuses them. Set
+	// it before the first Step.
 	Role Role
-	// AllowRSV1 says that permessage-deflate was negotiated, so that RSV1 may mark a compressed message. The UTF-8 of
-	// a compressed text is for the caller to check, after inflating. Set it before the first Step.
+	// AllowRSV1 says that permessage-deflate was negotiated, so that RSV1 may mark a compressed
+	// message. The Decoder does not check the UTF-8 of a compressed text; the caller does so after
+	// inflating. Set AllowRSV1 before the first Step.
 	AllowRSV1 bool
 
-	// In an order that leaves no gaps: the whole takes 96 bytes where a pointer has 8.
+	// The order of the fields leaves no gaps: a Decoder takes 96 bytes on a 64-bit machine.
 
 	stage     stage
-	open      Opcode // opcode of the message in progress; Continuation: none
+	open      Opcode // opcode of the message in progress; Continuation if there is none
 	frame     Opcode // opcode of the current frame
 	flags     flags
 	utf8      UTF8  // of the text message in progress
@@ -72,13 +91,13 @@ type Decoder struct {
 	key       uint32 // masking key, rotated to the next payload byte
 	length    int64  // payload length of the current frame
 	remaining int64  // payload bytes of the current frame still to come
-	total     int64  // payload bytes that the headers of the message announced, or of the last one
+	total     int64  // payload bytes that the headers of this or the last message announced
 	fragments int    // frames of that message, this one included
 	partial   *[MaxControlPayload]byte
 	err       *Error // why the decoder is dead
 }
 
-// stage is what the next byte belongs to.
+// stage says what the next byte belongs to.
 type stage uint8
 
 const (
@@ -98,16 +117,19 @@ const (
 	checkText                    // the message is text, and not compressed
 )
 
-// Step takes bytes from the peer and returns the next event. It consumes n bytes of in, which are never needed again:
-// call Step with the rest until it returns NeedData, which has consumed everything. What is incomplete, a header or a
-// control frame, is kept inside the Decoder, so the caller keeps nothing.
+// Step takes bytes from the peer and returns the next event. It consumes the first n bytes of in,
+// which the caller need not keep. Call Step with the rest until it returns NeedData, which has
+// consumed everything: the Decoder itself keeps an incomplete header or control frame.
 //
-// Step unmasks in place: it writes into in. It never allocates by a length that the peer announced.
+// Step unmasks in place: it writes into in. A length that the peer announces never makes it
+// allocate.
 //
-// When a rule is broken, Step returns one of this package's *Error values, no event and n == 0. The Decoder is dead
-// then: every later Step and Take returns the same error. Events that were returned earlier stay true, but a message
-// that they left unfinished will never end. After a Close frame the Decoder takes and discards everything (RFC 6455
-// sections 5.5.1 and 7.1.1).
+// If a rule is broken, Step returns one of this package's [*Error] values, no event and n == 0. The
+// Decoder is dead then: every later call of Step and Take returns the same error. Events that were
+// returned earlier stay true, but a message that they left unfinished will never end.
+//
+// After a Close frame the Decoder consumes and discards everything (RFC 6455 sections 5.5.1 and
+// 7.1.1).
 func (d *Decoder) Step(in []byte) (ev Event, n int, err error) {
 	if len(in) == 0 && d.stage != dead {
 		return Event{}, 0, nil
@@ -134,7 +156,8 @@ func (d *Decoder) Step(in []byte) (ev Event, n int, err error) {
 	if e != nil {
 		return Event{}, 0, d.die(e)
 	}
-	// Built in one place: an event that is passed on through several functions is copied through memory each time.
+	// Events are built only here, since one that passes through several functions is copied through
+	// memory each time.
 	return Event{
 		Kind:       kind,
 		Opcode:     op,
@@ -145,10 +168,13 @@ func (d *Decoder) Step(in []byte) (ev Event, n int, err error) {
 	}, n + len(p), nil
 }
 
-// Take says that p is payload of the current data frame, which the caller has read from the transport straight to where
-// it wants it, past Step. Take unmasks p in place, checks UTF-8 and counts it, as Step does. When it has taken the last
-// byte of the message, Remaining is 0 and InMessage false. p must not be longer than Remaining; otherwise Take returns an
-// error and does nothing, and the Decoder lives on. Other errors are those of Step.
+// Take accepts p as the next payload of the current data frame. It is for a caller that reads
+// payload from the transport straight to its destination, and not through Step. Take unmasks p in
+// place, checks UTF-8 and counts p, as Step does. After the last byte of a message, Remaining is 0
+// and InMessage is false.
+//
+// p must not be longer than Remaining. If it is, Take returns an error and does nothing, and the
+// Decoder is still alive. Other errors are those of [Decoder.Step].
 func (d *Decoder) Take(p []byte) error {
 	if d.stage == dead {
 		return d.err
@@ -166,8 +192,8 @@ func (d *Decoder) Take(p []byte) error {
 	return nil
 }
 
-// Remaining returns the number of payload bytes of the current data frame that are still to come. It is 0 between frames,
-// inside a header and inside a control frame.
+// Remaining returns how many payload bytes of the current data frame are still to come. It is 0
+// between frames, inside a header and inside a control frame.
 func (d *Decoder) Remaining() int64 {
 	if d.stage != inPayload {
 		return 0
@@ -175,13 +201,13 @@ func (d *Decoder) Remaining() int64 {
 	return d.remaining
 }
 
-// Announced returns how many payload bytes the message in progress has as far as the headers of its frames have said, on
-// the wire and not inflated; between messages, how many the last one had.
+// Announced returns how many payload bytes the headers of the message in progress have announced so
+// far, on the wire and not inflated. Between messages it returns how many the last message had.
 func (d *Decoder) Announced() int64 { return d.total }
 
-// Header returns the header of the frame that the last Start or Control event told of (RFC 6455 section 5.2), for
-// observers; while a control frame arrives in pieces, that of this frame. It is without the masking key, which the
-// Decoder has used up.
+// Header returns the header of the frame that the last Start or Control event reported (RFC 6455
+// section 5.2), or that of a control frame that has arrived in part. It is for observers. Key is 0:
+// the Decoder has used up the masking key.
 func (d *Decoder) Header() Header {
 	h := Header{Length: d.length, Opcode: d.frame, Masked: d.Role == Server}
 	h.Fin = d.frame.IsControl() || d.flags&finFrame != 0
@@ -196,18 +222,15 @@ func (d *Decoder) InMessage() bool {
 	return d.open != Continuation
 }
 
-// Between reports whether no part of a frame is held, so that the next byte is the first of a frame. A transport that
-// ends elsewhere has cut a frame in two.
+// Between reports whether the Decoder holds no part of a frame, so that the next byte is the first
+// of a frame. A transport that ends anywhere else has cut a frame in two. After a Close frame
+// Between stays true.
 func (d *Decoder) Between() bool {
 	return d.stage == inHeader && d.held == 0 || d.stage == closed
 }
 
-// Closed reports whether a Close frame was received. Nothing that follows it is looked at.
-func (d *Decoder) Closed() bool {
-	return d.stage == closed
-}
-
-// stepOther is Step for all that is not payload of a data frame. n bytes of in are consumed.
+// stepOther does what [Decoder.Step] does for everything but the payload of data frames. n bytes of
+// in are consumed already.
 func (d *Decoder) stepOther(in []byte, n int) (Event, int, error) {
 	switch d.stage {
 	case inControl:
@@ -218,10 +241,12 @@ func (d *Decoder) stepOther(in []byte, n int) (Event, int, error) {
 	return Event{}, 0, d.err
 }
 
-// header completes a header and makes ready for the frame's payload. n is the number of bytes of in that belong to it, or
-// 0 if it is incomplete still; all of in is in head then. The first two bytes are judged as soon as each is there (RFC
-// 6455 section 5.2: RSV bits and opcodes; 5.5: control frames; 5.1: masking), so that nobody waits for the rest of a
-// frame that is wrong already.
+// header completes a header and prepares for the payload of the frame. n is the number of bytes of
+// in that belong to the header. If n is 0, the header is still incomplete and head holds all of in.
+//
+// The first two bytes are checked as soon as each is there, so that nobody waits for the rest of a
+// frame that is wrong already (RFC 6455 section 5.2: RSV bits and opcodes; 5.5: control frames;
+// 5.1: masking).
 func (d *Decoder) header(in []byte) (n int, e *Error) {
 	b, held := in, int(d.held)
 	if held > 0 {
@@ -249,7 +274,7 @@ func (d *Decoder) header(in []byte) (n int, e *Error) {
 	return n - held, d.admit(b[0])
 }
 
-// check judges the first two bytes of a header, as far as they are there.
+// check checks the first two bytes of a header, as far as they are there.
 func (d *Decoder) check(b []byte) *Error {
 	rsv := byte(0)
 	if d.AllowRSV1 {
@@ -261,12 +286,13 @@ func (d *Decoder) check(b []byte) *Error {
 	return d.checkSecond(b[0], b[1])
 }
 
-// checkSecond judges the second byte of a header.
+// checkSecond checks the second byte of a header.
 func (d *Decoder) checkSecond(first, second byte) *Error {
 	if Opcode(first&opBits).IsControl() && second&lenBits > MaxControlPayload {
 		return ErrControlTooLong
 	}
-	// RFC 6455 section 5.1: a server must close the connection upon a frame that is not masked, a client upon one that is.
+	// RFC 6455 section 5.1: a server must close the connection upon a frame that is not masked, a
+	// client upon one that is.
 	if masked := second&maskBit != 0; masked != (d.Role == Server) {
 		if masked {
 			return ErrMaskForbidden
@@ -276,8 +302,8 @@ func (d *Decoder) checkSecond(first, second byte) *Error {
 	return nil
 }
 
-// admit counts the current frame, a data frame with this first byte, against the limits and into the message (RFC 6455
-// section 10.4).
+// admit counts the current frame, a data frame that begins with first, against the limits (RFC 6455
+// section 10.4) and adds it to the message.
 func (d *Decoder) admit(first byte) *Error {
 	if d.frame != Continuation {
 		d.total, d.fragments = 0, 0
@@ -286,7 +312,7 @@ func (d *Decoder) admit(first byte) *Error {
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	// total is never negative, so the difference does not overflow where the sum might.
+	// total is never negative, so the difference does not overflow. The sum might.
 	if d.length > limit-d.total {
 		return ErrMessageTooBig
 	}
@@ -295,7 +321,7 @@ func (d *Decoder) admit(first byte) *Error {
 	}
 	d.total += d.length
 	d.fragments++
-	f := d.flags // of an earlier frame, so without finFrame: the message would have ended
+	f := d.flags // finFrame is not set, or the message would have ended
 	if d.frame != Continuation {
 		d.open = d.frame
 		f = 0
@@ -312,7 +338,8 @@ func (d *Decoder) admit(first byte) *Error {
 	return nil
 }
 
-// advance unmasks payload of the current data frame, checks it and counts it. fin says that the message ends with it.
+// advance unmasks payload of the current data frame, checks it and counts it. It reports whether
+// the message ends with it.
 func (d *Decoder) advance(p []byte) (fin bool, e *Error) {
 	if d.key != 0 {
 		d.key = mask.XOR(p, d.key)
@@ -336,8 +363,9 @@ func (d *Decoder) advance(p []byte) (fin bool, e *Error) {
 	return true, nil
 }
 
-// stepControl completes a control frame whose payload goes on in p. n bytes before p are consumed. A payload that comes
-// in pieces is put together in memory that lives as long as the frame.
+// stepControl completes a control frame whose payload goes on in p. n bytes before p are consumed
+// already. A payload that comes in pieces is put together in memory that lives as long as the
+// frame.
 func (d *Decoder) stepControl(p []byte, n int) (Event, int, error) {
 	if int64(len(p)) < d.remaining {
 		if d.partial == nil {
@@ -365,7 +393,7 @@ func (d *Decoder) stepControl(p []byte, n int) (Event, int, error) {
 	return Event{Kind: Control, Opcode: d.frame, Length: d.length, Data: p}, n, nil
 }
 
-// die ends the decoder for good.
+// die makes the decoder dead: from now on it returns e.
 func (d *Decoder) die(e *Error) error {
 	d.err = e
 	d.stage = dead

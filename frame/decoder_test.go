@@ -13,9 +13,6 @@ import (
 
 var bothRoles = []frame.Role{frame.Server, frame.Client}
 
-// other returns the role of the peer.
-func other(r frame.Role) frame.Role { return frame.Client - r }
-
 func TestDecoderEvents(t *testing.T) {
 	d := frame.Decoder{Role: frame.Client, AllowRSV1: true}
 	const start, chunk = frame.Start, frame.Chunk
@@ -46,50 +43,56 @@ func TestDecoderEvents(t *testing.T) {
 			t.Fatalf("%d: %+v, %d, %v, want %+v", i, ev, n, err, want)
 		}
 		if d.Remaining() != want.left || d.Announced() != want.sum || d.InMessage() != want.message || d.Between() != want.boundary {
-			t.Fatalf("%d: remaining %d, announced %d, in message %v, between %v", i, d.Remaining(), d.Announced(), d.InMessage(), d.Between())
+			t.Fatalf("%d: remaining %d, announced %d, in message %t, between %t, want %d, %d, %t, %t", i, d.Remaining(), d.Announced(), d.InMessage(), d.Between(), want.left, want.sum, want.message, want.boundary)
 		}
 		in = in[n:]
 	}
 }
 
-// A header without payload is told of at once; so is the place of the payload in the input, where it is unmasked.
+// A header is reported at once, without payload. Payload is reported where it stands in the input,
+// unmasked.
 func TestDecoderAliasesInput(t *testing.T) {
 	var d frame.Decoder
 	if ev, n, err := d.Step(unhex("81 82 01 02 03 04")); ev.Kind != frame.Start || len(ev.Data) != 0 || n != 6 || err != nil {
-		t.Fatalf("%+v, %d, %v", ev, n, err)
+		t.Fatalf("Step of a header = %+v, %d, %v, want a Start without payload, 6 and no error", ev, n, err)
 	}
 	in := unhex("60 60")
 	ev, _, err := d.Step(in)
 	if err != nil || &ev.Data[0] != &in[0] || string(in) != "ab" {
-		t.Fatalf("%+v, %v, input %q", ev, err, in)
+		t.Fatalf("Step = %+v, %v, with the input now %q, want payload that is the input, %q", ev, err, in, "ab")
 	}
 }
 
-// Header tells the header of the frame that was told of, also between the fragments of a message and after it.
+// Header returns the header of the frame that was reported last, also between the fragments of a
+// message and after the message.
 func TestDecoderHeader(t *testing.T) {
 	for _, role := range bothRoles {
-		d := frame.Decoder{Role: role, AllowRSV1: true}
-		key := uint32(0)
-		if role == frame.Server {
-			key = 0x01020304
-		}
-		for i, h := range []frame.Header{
-			{Opcode: frame.Text, RSV: frame.RSV1, Length: 3},
-			{Opcode: frame.Ping, Fin: true, Length: 1},
-			{Opcode: frame.Continuation, Length: 70000},
-			{Opcode: frame.Continuation, Fin: true},
-			{Opcode: frame.Pong, Fin: true},
-			{Opcode: frame.Binary, Fin: true, Length: 200},
-			{Opcode: frame.Text, Length: 2},
-			{Opcode: frame.Close, Fin: true},
-		} {
-			h.Masked, h.Key = role == frame.Server, key
-			in := append(frame.Append(nil, h), make([]byte, h.Length)...)
-			ev, n, err := d.Step(in)
-			h.Key = 0
-			if got := d.Header(); err != nil || n != len(in) || got != h || ev.Kind == frame.Chunk {
-				t.Errorf("%v, frame %d: %+v, %v, want %+v", role, i, got, err, h)
-			}
+		t.Run(role.String(), func(t *testing.T) { wantHeaders(t, role) })
+	}
+}
+
+func wantHeaders(t *testing.T, role frame.Role) {
+	d := frame.Decoder{Role: role, AllowRSV1: true}
+	key := uint32(0)
+	if role == frame.Server {
+		key = 0x01020304
+	}
+	for i, h := range []frame.Header{
+		{Opcode: frame.Text, RSV: frame.RSV1, Length: 3},
+		{Opcode: frame.Ping, Fin: true, Length: 1},
+		{Opcode: frame.Continuation, Length: 70000},
+		{Opcode: frame.Continuation, Fin: true},
+		{Opcode: frame.Pong, Fin: true},
+		{Opcode: frame.Binary, Fin: true, Length: 200},
+		{Opcode: frame.Text, Length: 2},
+		{Opcode: frame.Close, Fin: true},
+	} {
+		h.Masked, h.Key = role == frame.Server, key
+		in := append(frame.Append(nil, h), make([]byte, h.Length)...)
+		ev, n, err := d.Step(in)
+		h.Key = 0
+		if got := d.Header(); err != nil || n != len(in) || got != h || ev.Kind == frame.Chunk {
+			t.Errorf("frame %d: Header() = %+v, want %+v; Step: %d bytes, %v", i, got, h, n, err)
 		}
 	}
 }
@@ -100,51 +103,51 @@ func TestDecoderTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := d.Take([]byte("bcde")); err == nil || d.Remaining() != 3 {
-		t.Fatalf("Take of more than Remaining: %v, remaining %d", err, d.Remaining())
+		t.Fatalf("Take of more than Remaining: %v, remaining %d, want an error and 3", err, d.Remaining())
 	}
 	if err := d.Take(nil); err != nil || d.Remaining() != 3 {
-		t.Fatalf("Take(nil): %v, remaining %d", err, d.Remaining())
+		t.Fatalf("Take(nil): %v, remaining %d, want no error and 3", err, d.Remaining())
 	}
 	if err := d.Take([]byte("bcd")); err != nil || d.InMessage() || !d.Between() {
-		t.Fatalf("Take of the rest: %v", err)
+		t.Fatalf("Take of the rest: %v, in message %t, between %t, want nil, false, true", err, d.InMessage(), d.Between())
 	}
 	if err := d.Take([]byte("x")); err == nil {
-		t.Fatal("Take between frames: no error")
+		t.Fatal("Take between frames: no error, want one")
 	}
 	if _, _, err := d.Step(unhex("81 02 ce")); err != nil {
 		t.Fatal(err)
 	}
 	err := d.Take([]byte("a"))
 	if err != frame.ErrInvalidUTF8 {
-		t.Fatalf("Take of invalid text: %v", err)
+		t.Fatalf("Take of invalid text: %v, want %v", err, frame.ErrInvalidUTF8)
 	}
 	checkDead(t, &d, frame.Event{}, 0, err)
 }
 
-// A control frame in pieces is not payload that Take may have.
+// Take can't have the payload of a control frame that arrives in pieces.
 func TestDecoderRemainingInControl(t *testing.T) {
 	d := frame.Decoder{Role: frame.Client}
 	ev, n, err := d.Step(unhex("89 02 61"))
 	if ev.Kind != frame.NeedData || n != 3 || err != nil || d.Remaining() != 0 || d.Between() {
-		t.Fatalf("%+v, %d, %v, remaining %d", ev, n, err, d.Remaining())
+		t.Fatalf("Step of half a ping = %+v, %d, %v, remaining %d, want NeedData, 3, no error, 0", ev, n, err, d.Remaining())
 	}
 	if err := d.Take([]byte("b")); err == nil {
-		t.Fatal("Take inside a control frame: no error")
+		t.Fatal("Take inside a control frame: no error, want one")
 	}
 	if err := d.Take(nil); err != nil {
-		t.Fatalf("Take of nothing inside a control frame: %v", err)
+		t.Fatalf("Take of nothing inside a control frame: %v, want no error", err)
 	}
 	if ev, _, err = d.Step([]byte("b")); string(ev.Data) != "ab" || err != nil {
-		t.Fatalf("%+v, %v", ev, err)
+		t.Fatalf("Step of the rest = %+v, %v, want payload %q", ev, err, "ab")
 	}
-	// The memory that held the pieces is let go: the next control frame is read where it stands.
+	// The memory that held the pieces is released: the next control frame is read where it stands.
 	in := unhex("89 01 63")
 	if ev, _, err = d.Step(in); err != nil || &ev.Data[0] != &in[2] {
-		t.Fatalf("%+v, %v: not in the input", ev, err)
+		t.Fatalf("Step = %+v, %v, want payload that is the input", ev, err)
 	}
 }
 
-// Limits count from the next header on.
+// Limits that change count from the next header on.
 func TestDecoderLimitsChange(t *testing.T) {
 	for _, c := range []struct {
 		before, after frame.Decoder
@@ -171,7 +174,8 @@ func TestDecoderLimitsChange(t *testing.T) {
 	}
 }
 
-// Every length that overflows somewhere, on every kind of frame: an error or a wait for payload, and no memory for it.
+// Every length that overflows somewhere, on every kind of frame, leads to an error or to a wait for
+// payload. No memory is taken for it.
 func TestAnnouncedLength(t *testing.T) {
 	t.Run("RX-5.2-10", func(t *testing.T) {
 		for _, role := range bothRoles {
@@ -201,24 +205,24 @@ func announce(t *testing.T, role frame.Role) {
 				t.Errorf("%s of %d bytes: %v, want %v", first, length, tr.err, want)
 			}
 			if want == nil && d.Remaining() != int64(length) {
-				t.Errorf("%s of %d bytes: remaining %d", first, length, d.Remaining())
+				t.Errorf("%s of %d bytes: remaining %d, want all", first, length, d.Remaining())
 			}
 		}
 	}
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
-		t.Errorf("%d bytes were allocated for frames that announced payload and sent none", grown)
+		t.Errorf("%d bytes were allocated for frames that announced payload and sent none, want at most %d", grown, 1<<20)
 	}
 }
 
-// Four mebibytes in fragments of 64 bytes.
+// A message of four mebibytes arrives in fragments of 64 bytes.
 func TestManyFragments(t *testing.T) {
 	t.Run("RX-5.4-06", func(t *testing.T) {
 		for _, role := range bothRoles {
 			t.Run(role.String(), func(t *testing.T) {
 				const fragments, size = 65536, 64
 				piece := bytes.Repeat([]byte("x"), size)
-				e := frame.Encoder{Role: other(role)}
+				e := frame.Encoder{Role: role.Peer()}
 				d := frame.Decoder{Role: role, MaxMessage: fragments * size, MaxFragments: fragments}
 				got, buf := 0, []byte(nil)
 				for i := range fragments {
@@ -229,12 +233,12 @@ func TestManyFragments(t *testing.T) {
 					buf, _ = e.AppendFrame(buf[:0], h, piece)
 					ev, n, err := d.Step(buf)
 					if err != nil || n != len(buf) || ev.Fin != h.Fin || !bytes.Equal(ev.Data, piece) {
-						t.Fatalf("fragment %d: %+v, %d, %v", i, ev, n, err)
+						t.Fatalf("fragment %d: %+v, %d, %v, want all of it", i, ev, n, err)
 					}
 					got += len(ev.Data)
 				}
 				if got != fragments*size || d.InMessage() {
-					t.Fatalf("%d bytes, in message %v", got, d.InMessage())
+					t.Fatalf("%d bytes, in message %t, want %d, false", got, d.InMessage(), fragments*size)
 				}
 			})
 		}
@@ -246,22 +250,25 @@ func TestDecoderClosed(t *testing.T) {
 		for _, role := range bothRoles {
 			t.Run(role.String(), func(t *testing.T) {
 				d := frame.Decoder{Role: role}
-				if feed(t, &d, wire(role, "88 00 k"), singleBytes); !d.Closed() || !d.Between() {
-					t.Fatal("not closed after a Close frame")
+				if feed(t, &d, wire(role, "88 00 k"), singleBytes); !d.Between() {
+					t.Fatal("Between after a Close frame = false, want true")
 				}
-				if err := d.Take(nil); err != nil || !d.Closed() {
-					t.Fatalf("Take of nothing after Close: %v, closed %v", err, d.Closed())
+				if err := d.Take(nil); err != nil {
+					t.Fatalf("Take of nothing after a Close frame: %v, want no error", err)
+				}
+				if err := d.Take([]byte("x")); err == nil {
+					t.Fatal("Take of a byte after a Close frame: no error, want one")
 				}
 				ev, n, err := d.Step(unhex("ff ff ff"))
-				if ev.Kind != frame.NeedData || n != 3 || err != nil || d.Take([]byte("x")) == nil {
-					t.Fatalf("after Close: %+v, %d, %v", ev, n, err)
+				if ev.Kind != frame.NeedData || n != 3 || err != nil || !d.Between() {
+					t.Fatalf("Step after a Close frame = %+v, %d, %v, want NeedData, 3 and no error", ev, n, err)
 				}
 			})
 		}
 	})
 }
 
-// After an error nothing is delivered, whatever comes (RFC 6455 section 7.1.7).
+// After an error nothing is delivered, whatever arrives (RFC 6455 section 7.1.7).
 func TestDecoderDead(t *testing.T) {
 	t.Run("bytes of CL-7.1-20", func(t *testing.T) {
 		for _, role := range bothRoles {
@@ -271,7 +278,7 @@ func TestDecoderDead(t *testing.T) {
 				after := feed(t, &d, wire(role, "81 01 k 62|88 00 k"), singleBytes)
 				if tr.err != frame.ErrReservedOpcode || after.err != frame.ErrReservedOpcode || len(after.events) != 0 ||
 					!slices.Equal(tr.events, []string{text("a")}) {
-					t.Fatalf("%v %q, then %v %q", tr.err, tr.events, after.err, after.events)
+					t.Fatalf("%v, %q, then %v, %q, want %v, one message, and then only the same error", tr.err, tr.events, after.err, after.events, frame.ErrReservedOpcode)
 				}
 			})
 		}

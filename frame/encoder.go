@@ -7,32 +7,36 @@ import (
 	"github.com/rfc6455/ws/mask"
 )
 
-// Encoder turns frames into the bytes of one direction of a connection and refuses what the peer would have to refuse
-// (RFC 6455 sections 5.1 to 5.5). It sees headers; that text is UTF-8 is for its caller to know, who has the whole
-// message. The zero value is a server's encoder without compression. It is not safe for concurrent use.
+// Encoder turns frames into the bytes of one direction of a connection. It refuses to send what the
+// peer would have to refuse (RFC 6455 sections 5.1 to 5.5). Whether text is UTF-8 is for the caller
+// to check, who has the whole message. The zero value is a server's encoder without compression. An
+// Encoder is not safe for concurrent use.
 type Encoder struct {
-	// Role is this endpoint's: a Client masks every frame, a Server none.
+	// Role is the role of this endpoint: a Client masks every frame, a Server none.
 	Role Role
-	// AllowRSV1 says that permessage-deflate was negotiated, so that RSV1 may mark a compressed message.
+	// AllowRSV1 says that permessage-deflate was negotiated, so that RSV1 may mark a compressed
+	// message.
 	AllowRSV1 bool
 
-	open   Opcode // opcode of the message in progress; Continuation: none
+	open   Opcode // opcode of the message in progress; Continuation if there is none
 	closed bool   // a Close frame was sent
 }
 
-// InMessage reports whether a data message was begun and its last frame is yet to be sent. Control frames may be sent in
-// between.
+// InMessage reports whether a data message has begun and its last frame is still to be sent.
+// Control frames may be sent in between.
 func (e *Encoder) InMessage() bool {
 	return e.open != Continuation
 }
 
-// AppendHeader appends the header of the next frame to dst and returns the extended slice. The caller sends h.Length
-// bytes of payload after it, which a client has masked with h.Key. h.Masked is set from Role; h.Key, which RFC 6455
-// section 5.3 wants fresh and unpredictable for each frame, is used by a Client alone.
+// AppendHeader appends the header of the next frame to dst and returns the extended slice. After
+// it, the caller sends h.Length bytes of payload, which a client has masked with h.Key. h.Masked is
+// ignored: Role decides. Only a Client uses h.Key, which RFC 6455 section 5.3 wants fresh and
+// unpredictable for each frame.
 //
-// On an error, dst is returned unchanged and the Encoder remains as it was, so that the connection is still sound:
-// ErrCloseSent, ErrReservedBits, ErrReservedOpcode, ErrControlFragmented, ErrControlTooLong, ErrShortClose,
-// ErrExpectedContinuation, ErrUnexpectedContinuation, or ErrLengthOverflow for a negative length.
+// On an error, dst is returned unchanged and the Encoder stays as it was, so that the connection is
+// still sound. The errors are [ErrCloseSent], [ErrReservedBits], [ErrReservedOpcode],
+// [ErrControlFragmented], [ErrControlTooLong], [ErrShortClose], [ErrExpectedContinuation],
+// [ErrUnexpectedContinuation], and [ErrLengthOverflow] for a negative length.
 func (e *Encoder) AppendHeader(dst []byte, h Header) ([]byte, error) {
 	if err := e.check(h); err != nil {
 		return dst, err
@@ -50,9 +54,11 @@ func (e *Encoder) AppendHeader(dst []byte, h Header) ([]byte, error) {
 	return Append(dst, h), nil
 }
 
-// AppendFrame appends a whole frame to dst: the header with the length of payload, then the payload, which a Client masks
-// on the way. payload itself is not changed and not kept; it must not overlap the spare capacity of dst. The payload of
-// a Close frame must be one that ParseClose accepts. Errors are those of AppendHeader and of ParseClose.
+// AppendFrame appends a whole frame to dst and returns the extended slice: the header, with the
+// length of payload, and then the payload, which a Client masks on the way. payload is neither
+// changed nor kept. It must not overlap the spare capacity of dst. The payload of a Close frame
+// must be one that [ParseClose] accepts. The errors are those of [Encoder.AppendHeader] and
+// ParseClose.
 func (e *Encoder) AppendFrame(dst []byte, h Header, payload []byte) ([]byte, error) {
 	if h.Opcode == Close {
 		if _, _, err := ParseClose(payload); err != nil {
@@ -73,8 +79,10 @@ func (e *Encoder) AppendFrame(dst []byte, h Header, payload []byte) ([]byte, err
 	return out, nil
 }
 
-// AppendMessage appends a whole message of one frame, Text or Binary, as AppendFrame does with a header that has nothing
-// but this opcode, Fin and, where a Client masks, the key. It does the same in less time, for it is what most frames are.
+// AppendMessage appends a whole message of one frame, Text or Binary, to dst and returns the
+// extended slice. key is used by a Client alone. AppendMessage does what [Encoder.AppendFrame] does
+// for a header with Opcode, Fin and Key set, and has the same errors. It takes less time, because
+// most frames are of this kind.
 func (e *Encoder) AppendMessage(dst []byte, op Opcode, key uint32, payload []byte) ([]byte, error) {
 	if e.closed || e.open != Continuation || op != Text && op != Binary {
 		return e.AppendFrame(dst, Header{Opcode: op, Fin: true, Key: key}, payload)
@@ -107,7 +115,7 @@ func (e *Encoder) AppendMessage(dst []byte, op Opcode, key uint32, payload []byt
 	return dst, nil
 }
 
-// check judges h against the rules for a sender.
+// check checks h against the rules for a sender.
 func (e *Encoder) check(h Header) error {
 	switch {
 	case e.closed:

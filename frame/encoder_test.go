@@ -8,7 +8,7 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// sent is one frame that a caller wants to send, and what is to come of it.
+// sent is one frame that a caller wants to send, and what has to come of it.
 type sent struct {
 	op      frame.Opcode
 	fin     bool
@@ -96,17 +96,17 @@ func (f sent) check(t *testing.T, e *frame.Encoder, name string) {
 		t.Fatalf("%s: error %v, want %v", name, err, f.err)
 	}
 	if string(payload) != f.payload {
-		t.Fatalf("%s: the caller's payload was changed", name)
+		t.Fatalf("%s: the caller's payload became %q, want %q", name, payload, f.payload)
 	}
-	want := append([]byte("before"), wire(other(e.Role), f.want)...)
+	want := append([]byte("before"), wire(e.Role.Peer(), f.want)...)
 	if !bytes.Equal(got, want) {
 		t.Fatalf("%s: sent % x, want % x", name, got, want)
 	}
 	if err != nil && e.InMessage() != before {
-		t.Fatalf("%s: an error changed the state", name)
+		t.Fatalf("%s: InMessage() after an error = %t, want %t as before", name, e.InMessage(), before)
 	}
 	if err == nil && f.op < 8 && e.InMessage() == f.fin {
-		t.Fatalf("%s: in message %v", name, e.InMessage())
+		t.Fatalf("%s: InMessage() = %t, want %t", name, e.InMessage(), !f.fin)
 	}
 }
 
@@ -149,16 +149,16 @@ func TestEncoderMasking(t *testing.T) {
 func TestEncoderHeader(t *testing.T) {
 	var e frame.Encoder
 	if _, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Binary, Length: -1}); err != frame.ErrLengthOverflow {
-		t.Errorf("negative length: %v", err)
+		t.Errorf("negative length: %v, want %v", err, frame.ErrLengthOverflow)
 	}
 	if _, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Text, RSV: frame.RSV1}); err != frame.ErrReservedBits {
-		t.Errorf("RSV1 without compression: %v", err)
+		t.Errorf("RSV1 without compression: %v, want %v", err, frame.ErrReservedBits)
 	}
 	if _, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Ping, Fin: true, Length: 126}); err != frame.ErrControlTooLong {
-		t.Errorf("header of a long ping: %v", err)
+		t.Errorf("header of a long ping: %v, want %v", err, frame.ErrControlTooLong)
 	}
 	if got, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Close, Fin: true, Length: 1}); err != frame.ErrShortClose {
-		t.Errorf("header of a Close frame of one byte: % x, %v", got, err)
+		t.Errorf("header of a Close frame of one byte: % x, %v, want %v", got, err, frame.ErrShortClose)
 	}
 	got, err := e.AppendHeader(nil, frame.Header{Opcode: frame.Binary, Fin: true, Length: 1 << 40})
 	if want := unhex("82 7f 00 00 01 00 00 00 00 00"); err != nil || !bytes.Equal(got, want) {
@@ -166,8 +166,8 @@ func TestEncoderHeader(t *testing.T) {
 	}
 }
 
-// AppendMessage does and refuses what AppendFrame does, whatever was sent before, and leaves the Encoder in the same
-// state.
+// AppendMessage does what AppendFrame does and refuses what AppendFrame refuses, whatever was sent
+// before. It leaves the Encoder in the same state.
 func TestAppendMessage(t *testing.T) {
 	before := map[string][]frame.Header{
 		"nothing":              nil,
@@ -178,24 +178,29 @@ func TestAppendMessage(t *testing.T) {
 	}
 	for name, headers := range before {
 		for _, role := range bothRoles {
-			for op := range frame.Opcode(17) {
-				for _, size := range []int{0, 1, 125, 126, 127, 65535, 65536, 70000} {
-					a, b := frame.Encoder{Role: role}, frame.Encoder{Role: role}
-					for _, h := range headers {
-						_, _ = a.AppendFrame(nil, h, nil)
-						_, _ = b.AppendFrame(nil, h, nil)
-					}
-					p := bytes.Repeat([]byte("payload "), size/8+1)[:size]
-					if op == frame.Close {
-						p = nil
-					}
-					dst := []byte("before")
-					want, wantErr := a.AppendFrame(dst, frame.Header{Opcode: op, Fin: true, Key: 0x01020304}, p)
-					got, err := b.AppendMessage(dst, op, 0x01020304, p)
-					if !bytes.Equal(got, want) || err != wantErr || a != b {
-						t.Fatalf("%v, opcode %d, %d bytes, after %s: %v, and the Encoder is %v; AppendFrame: %v, %v", role, op, size, name, err, b, wantErr, a)
-					}
-				}
+			t.Run(name+"/"+role.String(), func(t *testing.T) { compareAppends(t, role, headers) })
+		}
+	}
+}
+
+// compareAppends calls AppendMessage and AppendFrame on two equal Encoders that have sent headers.
+func compareAppends(t *testing.T, role frame.Role, headers []frame.Header) {
+	for op := range frame.Opcode(17) {
+		for _, size := range []int{0, 1, 125, 126, 127, 65535, 65536, 70000} {
+			a, b := frame.Encoder{Role: role}, frame.Encoder{Role: role}
+			for _, h := range headers {
+				_, _ = a.AppendFrame(nil, h, nil)
+				_, _ = b.AppendFrame(nil, h, nil)
+			}
+			p := bytes.Repeat([]byte("payload "), size/8+1)[:size]
+			if op == frame.Close {
+				p = nil
+			}
+			dst := []byte("before")
+			want, wantErr := a.AppendFrame(dst, frame.Header{Opcode: op, Fin: true, Key: 0x01020304}, p)
+			got, err := b.AppendMessage(dst, op, 0x01020304, p)
+			if !bytes.Equal(got, want) || err != wantErr || a != b {
+				t.Fatalf("opcode %d, %d bytes: %v, and the Encoder is %v, want %v, %v, as from AppendFrame", op, size, err, b, wantErr, a)
 			}
 		}
 	}

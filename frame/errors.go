@@ -1,7 +1,8 @@
 package frame
 
-// Error is the breach of one rule of the protocol. There is one package-level value for each rule, so errors.Is, or
-// plain comparison, tells them apart. Values are immutable and safe for concurrent use.
+// Error says which rule of the protocol was broken. There is one package-level value for each rule,
+// so errors.Is or a plain comparison tells them apart. Values are immutable and safe for concurrent
+// use.
 type Error struct {
 	code    CloseCode
 	section string
@@ -9,15 +10,15 @@ type Error struct {
 	text    string
 }
 
-// Error returns a sentence for the person who reads the log: what was wrong and what the sender should have done. What
-// follows "websocket: " fits into the reason of a Close frame.
+// Error returns a sentence for the person who reads the log: what was wrong and what the sender
+// should have done. The part after "websocket: " fits into the reason of a Close frame.
 func (e *Error) Error() string {
 	return "websocket: " + e.text
 }
 
-// Code returns the close code with which a connection is to be failed when its peer breaks this rule (RFC 6455
-// sections 7.1.7 and 7.4.1). It is 0 for a rule that only this endpoint's own caller can break: the connection is
-// sound then, and nothing was sent.
+// Code returns the close code with which to fail a connection whose peer breaks this rule (RFC 6455
+// sections 7.1.7 and 7.4.1). It is 0 for a rule that only this endpoint's own caller can break:
+// nothing was sent then, and the connection is sound.
 func (e *Error) Code() CloseCode {
 	return e.code
 }
@@ -27,13 +28,13 @@ func (e *Error) Section() string {
 	return e.section
 }
 
-// Name returns a short, stable name of the rule for logs and metrics, such as "mask-required".
+// Name returns a short and stable name of the rule, such as "mask-required", for logs and metrics.
 func (e *Error) Name() string {
 	return e.name
 }
 
-// The rules of a frame's header. The Decoder returns them for what a peer sent, the Encoder for what its caller asked
-// it to send.
+// The rules of a frame's header. The [Decoder] returns these errors for what a peer sent, the
+// [Encoder] for what its caller asked it to send.
 var (
 	ErrMaskRequired = &Error{
 		ProtocolError, "5.1", "mask-required",
@@ -91,8 +92,8 @@ var (
 		InvalidPayload, "5.5.1", "close-reason",
 		"close reason is not valid UTF-8",
 	}
-	// ErrInvalidDeflate is for the user of a Decoder that inflates: the close
-	// code is a convention, since RFC 7692 names none.
+	// ErrInvalidDeflate is for a caller of [Decoder] that inflates. Its close code is a convention,
+	// since RFC 7692 names none.
 	ErrInvalidDeflate = &Error{
 		code: InvalidPayload, section: "7.1.7", name: "invalid-deflate",
 		text: "compressed message is corrupt or cut short: send whole DEFLATE data within the agreed window (RFC 7692 section 7.2)",
@@ -130,31 +131,3 @@ var (
 		"Take was given more bytes than the current data frame has left: ask Remaining first",
 	}
 )
-
-// checkFirst judges the first byte of a header, for either direction: reserved bits, opcode, and the order of frames.
-// open is the opcode of the message in progress (Continuation: none) and rsv the reserved bits that the first frame
-// of a message may have, as they stand in that byte.
-func checkFirst(first byte, open Opcode, rsv byte) *Error {
-	op := Opcode(first & opBits)
-	if first&rsvBits != 0 && (first&rsvBits&^rsv != 0 || op != Text && op != Binary) {
-		// RFC 7692 section 6.1: RSV1 is set on the first fragment of a message and on nothing else.
-		return ErrReservedBits
-	}
-	switch op {
-	case Continuation:
-		if open == Continuation {
-			return ErrUnexpectedContinuation
-		}
-	case Text, Binary:
-		if open != Continuation {
-			return ErrExpectedContinuation
-		}
-	case Close, Ping, Pong:
-		if first&finBit == 0 {
-			return ErrControlFragmented
-		}
-	default:
-		return ErrReservedOpcode
-	}
-	return nil
-}

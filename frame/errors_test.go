@@ -40,17 +40,17 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%v: code %v, want %v", e, e.Code(), c.code)
 		}
 		if names[e.Name()] || e.Name() != strings.ToLower(e.Name()) || strings.ContainsAny(e.Name(), " _") {
-			t.Errorf("%v: name %q", e, e.Name())
+			t.Errorf("%v: name %q, want one of its own in lower case, with hyphens", e, e.Name())
 		}
 		names[e.Name()] = true
 		if !strings.HasPrefix(e.Error(), "websocket: ") || len(e.Error()) < 40 {
-			t.Errorf("text %q", e.Error())
+			t.Errorf("text %q, want a sentence behind %q", e.Error(), "websocket: ")
 		}
 		if reason := strings.TrimPrefix(e.Error(), "websocket: "); len(reason) > frame.MaxReason {
-			t.Errorf("%q does not fit into a Close frame: %d bytes", reason, len(reason))
+			t.Errorf("reason %q has %d bytes, want at most %d", reason, len(reason), frame.MaxReason)
 		}
 		if s := e.Section(); s == "" || strings.Trim(s, "0123456789.") != "" {
-			t.Errorf("%v: section %q", e, s)
+			t.Errorf("%v: section %q, want a number", e, s)
 		}
 	}
 }

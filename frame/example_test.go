@@ -7,7 +7,7 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// A server takes what a client has sent, in whatever pieces the transport delivers it.
+// A server decodes what a client has sent, in whatever pieces the transport delivers it.
 func ExampleDecoder() {
 	client := frame.Encoder{Role: frame.Client}
 	sent, _ := client.AppendFrame(nil, frame.Header{Opcode: frame.Text, Key: 0x3d21fa37}, []byte("Hel"))
@@ -42,7 +42,7 @@ func ExampleDecoder() {
 	// message "Hello"
 }
 
-// What breaks a rule comes back as a value that knows how to fail the connection.
+// A broken rule is reported as a value that says how to fail the connection.
 func ExampleError() {
 	server := frame.Decoder{Role: frame.Server}
 	_, _, err := server.Step([]byte{0x81, 0x02, 'h', 'i'})
@@ -92,7 +92,7 @@ func ExampleAppendClose() {
 	// websocket: close code that must not be sent: use 1000 to 1003, 1007 to 1014 or 3000 to 4999
 }
 
-// A code point may be cut in two; a byte that cannot follow is refused at once.
+// A code point may be cut in two. A byte that can't follow is refused at once.
 func ExampleUTF8() {
 	var u frame.UTF8
 	fmt.Println(u.Write([]byte("\xe2\x82")), u.Done())
@@ -104,17 +104,18 @@ func ExampleUTF8() {
 	// false false
 }
 
-// The peer closes; this endpoint answers, and then TCP is closed in good order.
+// The peer closes and this endpoint answers. The closing handshake is complete then, and TCP is
+// closed.
 func ExampleNext() {
 	s := frame.Open
 	s, action := frame.Next(s, frame.ReceiveClose)
 	fmt.Println(s, action == frame.ReplyClose)
 	s, action = frame.Next(s, frame.CloseWritten)
-	fmt.Println(s, action == frame.Shutdown, s.Clean())
+	fmt.Println(s, action == frame.None)
 	s, _ = frame.Next(s, frame.TransportClosed)
 	fmt.Println(s)
 	// Output:
 	// close received true
-	// closing true true
+	// closing true
 	// closed
 }

@@ -21,20 +21,20 @@ func FuzzParse(f *testing.F) {
 		h, n, err := frame.Parse(b)
 		if n == 0 {
 			if h != (frame.Header{}) || err == nil && len(b) >= frame.MaxHeaderSize {
-				t.Fatalf("% x: %+v, %d, %v", b, h, n, err)
+				t.Fatalf("Parse(% x) = %+v, %d, %v, want a header, an error, or zeroes for too few bytes", b, h, n, err)
 			}
 			return
 		}
 		if err != nil || n != h.Size() || h.Length < 0 {
-			t.Fatalf("% x: %+v, %d, %v", b, h, n, err)
+			t.Fatalf("Parse(% x) = %+v, %d, %v, want no error and n = Size()", b, h, n, err)
 		}
 		if again := frame.Append(nil, h); !bytes.Equal(again, b[:n]) {
-			t.Fatalf("% x: written again % x", b[:n], again)
+			t.Fatalf("Append of Parse(% x) = % x, want the same", b[:n], again)
 		}
 	})
 }
 
-// seedDecoder adds the inputs of the rules, for either role and with limits of the same kinds.
+// seedDecoder adds the inputs of the rules, for both roles and with limits of the same kinds.
 func seedDecoder(f *testing.F) {
 	for _, r := range slices.Concat(headerRules(), messageRules(), controlRules(), utf8Rules(), limitRules()) {
 		for i, c := range r.cases {
@@ -57,8 +57,9 @@ func seedDecoder(f *testing.F) {
 	}
 }
 
-// newDecoder makes a decoder and an oracle with the same settings, from the bits of how: 1 a server, 2 compression,
-// 4 a limit on the length, 8 a limit on the number of fragments.
+// newDecoder returns a decoder and an oracle with the same settings, taken from the bits of how: 1
+// for a server, 2 for compression, 4 for a limit on the length, 8 for a limit on the number of
+// fragments.
 func newDecoder(how uint8, b []byte) (frame.Decoder, *oracle) {
 	d := frame.Decoder{AllowRSV1: how&2 != 0}
 	o := &oracle{b: b, server: true, deflate: d.AllowRSV1, maxMessage: 1<<63 - 1, maxFrames: 1 << 30}
@@ -89,7 +90,8 @@ func inTwo(at int) split {
 // everyCut is how long an input may be to be cut at every place.
 const everyCut = 200
 
-// However the bytes are split, and whether payload goes through Step or Take, the same comes of them.
+// However the bytes are split, and whether payload goes through Step or Take, the results are the
+// same.
 func FuzzDecoderSplits(f *testing.F) {
 	seedDecoder(f)
 	f.Fuzz(func(t *testing.T, b []byte, how uint8, seed uint64) {
@@ -109,14 +111,14 @@ func FuzzDecoderSplits(f *testing.F) {
 				continue
 			}
 			if !bytes.Equal(got.message, want.message) || d2.Remaining() != d.Remaining() || d2.Between() != d.Between() ||
-				d2.InMessage() != d.InMessage() || d2.Closed() != d.Closed() {
-				t.Fatalf("% x: the states differ", b)
+				d2.InMessage() != d.InMessage() {
+				t.Fatalf("% x: the decoders' states differ, want them equal", b)
 			}
 		}
 	})
 }
 
-// The decoder sees what the oracle sees, and fails at the same byte.
+// The decoder reports what the oracle does, and fails at the same byte.
 func FuzzDecoderOracle(f *testing.F) {
 	seedDecoder(f)
 	f.Fuzz(func(t *testing.T, b []byte, how uint8, _ uint64) {
@@ -133,8 +135,8 @@ func FuzzDecoderOracle(f *testing.F) {
 	})
 }
 
-// sent notes what a frame that an Encoder agreed to send must come to.
-func (tr *trace) sent(h frame.Header, payload []byte) {
+// expect notes what a frame that an Encoder agreed to send must arrive as.
+func (tr *trace) expect(h frame.Header, payload []byte) {
 	if h.Opcode.IsControl() {
 		tr.events = append(tr.events, event(h.Opcode, payload))
 		return
@@ -148,7 +150,7 @@ func (tr *trace) sent(h frame.Header, payload []byte) {
 	}
 }
 
-// What an Encoder agrees to send, a Decoder of the other role receives, and nothing else.
+// A Decoder of the other role receives exactly what an Encoder agrees to send.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("\x01ab\x00cd\x89x\x80ef\x88"), uint8(0), uint64(1))
 	f.Add([]byte("\xc1\xff\xfe\x82\x01\xff\x88\x03\xe8"), uint8(1), uint64(2))
@@ -167,22 +169,22 @@ func FuzzRoundTrip(f *testing.F) {
 			before := bytes.Clone(b)
 			var err error
 			if b, err = e.AppendFrame(b, h, program[1:1+n]); err == nil {
-				want.sent(h, program[1:1+n])
+				want.expect(h, program[1:1+n])
 			} else if !bytes.Equal(b, before) {
-				t.Fatalf("%+v: refused with %v, and written % x", h, err, b[len(before):])
+				t.Fatalf("%+v: refused with %v, but % x was written, want nothing", h, err, b[len(before):])
 			}
 			program = program[1+n:]
 		}
-		d := frame.Decoder{Role: other(e.Role), AllowRSV1: true}
+		d := frame.Decoder{Role: e.Role.Peer(), AllowRSV1: true}
 		tr := feed(t, &d, b, random(seed))
 		if tr.err != nil && tr.err != frame.ErrInvalidUTF8 {
-			t.Fatalf("% x: %v", b, tr.err)
+			t.Fatalf("receiving % x: %v, want no error", b, tr.err)
 		}
 		if got := tr.events; len(got) > len(want.events) || !slices.Equal(got, want.events[:len(got)]) || tr.err == nil && len(got) < len(want.events) {
 			t.Fatalf("% x: sent %q, received %q", b, want.events, got)
 		}
-		if tr.err == nil && (!d.Between() || d.InMessage() != e.InMessage() && !d.Closed()) {
-			t.Fatalf("% x: the decoder is inside a frame or a message", b)
+		if tr.err == nil && (!d.Between() || d.InMessage() != e.InMessage()) {
+			t.Fatalf("% x: between %t, in message %t, want true, %t", b, d.Between(), d.InMessage(), e.InMessage())
 		}
 	})
 }
@@ -195,20 +197,20 @@ func FuzzClose(f *testing.F) {
 		code, reason, err := frame.ParseClose(p)
 		if err != nil {
 			if len(p) == 0 || len(p) > 1 && valid(int(p[0])<<8|int(p[1])) && utf8.Valid(p[2:]) {
-				t.Fatalf("% x: %v", p, err)
+				t.Fatalf("ParseClose(% x): %v, want no error", p, err)
 			}
 			return
 		}
 		again, err := frame.AppendClose(nil, code, string(reason))
 		if len(reason) > frame.MaxReason {
 			if err != frame.ErrReasonTooLong {
-				t.Fatalf("% x: %v", p, err)
+				t.Fatalf("AppendClose of the reason in % x: %v, want %v", p, err, frame.ErrReasonTooLong)
 			}
 			again, err = frame.AppendClose(nil, code, frame.TruncateReason(string(reason)))
 			p = p[:len(again)]
 		}
 		if err != nil || !bytes.Equal(again, p) {
-			t.Fatalf("% x: written again % x, %v", p, again, err)
+			t.Fatalf("AppendClose of ParseClose(% x) = % x, %v, want the same", p, again, err)
 		}
 	})
 }
@@ -228,10 +230,10 @@ func FuzzUTF8(f *testing.F) {
 	})
 }
 
-// fuzzUTF8 holds both ways in against package utf8, one of them with pieces of up to largest bytes.
+// fuzzUTF8 compares ValidUTF8, and Write with pieces of up to largest bytes, with package utf8.
 func fuzzUTF8(t *testing.T, p []byte, seed uint64, largest int) {
 	if frame.ValidUTF8(p) != utf8.Valid(p) {
-		t.Fatalf("%q: ValidUTF8 %v", p, frame.ValidUTF8(p))
+		t.Fatalf("ValidUTF8(%q) = %t, want %t", p, frame.ValidUTF8(p), utf8.Valid(p))
 	}
 	r := rand.New(rand.NewPCG(seed, 3629))
 	var u frame.UTF8
@@ -241,10 +243,10 @@ func fuzzUTF8(t *testing.T, p []byte, seed uint64, largest int) {
 		ok = u.Write(p[n : n+k])
 		n += k
 		if ok != isPrefix(p[:n]) {
-			t.Fatalf("%q: %v", p[:n], ok)
+			t.Fatalf("Write up to %q = %t, want %t", p[:n], ok, isPrefix(p[:n]))
 		}
 	}
 	if (ok && u.Done()) != utf8.Valid(p) {
-		t.Fatalf("%q: valid %v, done %v", p, ok, u.Done())
+		t.Fatalf("%q: Write %t, Done %t, want both: %t", p, ok, u.Done(), utf8.Valid(p))
 	}
 }

@@ -3,13 +3,16 @@ package frame
 import "encoding/binary"
 
 const (
-	// MaxHeaderSize is the length in bytes of the longest frame header: two bytes, a 64-bit length and a masking key.
+	// MaxHeaderSize is the length in bytes of the longest frame header: two bytes, a 64-bit length
+	// and a masking key.
 	MaxHeaderSize = 14
-	// MaxControlPayload is the greatest payload length of a control frame in bytes (RFC 6455 section 5.5).
+	// MaxControlPayload is the greatest payload length of a control frame in bytes (RFC 6455
+	// section 5.5).
 	MaxControlPayload = 125
 )
 
-// Bits of the first two bytes of a header, and the two values of the 7-bit length that announce a longer one.
+// The bits of the first two bytes of a header, and the two values of the 7-bit length that announce
+// a longer one.
 const (
 	finBit   = 0x80
 	rsvBits  = 0x70
@@ -21,14 +24,15 @@ const (
 	len64    = 127
 )
 
-// Header is one frame header (RFC 6455 section 5.2). It is made of flat scalars so that it travels in registers.
+// Header is one frame header (RFC 6455 section 5.2). Its fields are flat scalars, so that it
+// travels in registers.
 type Header struct {
 	// Length is the payload length in bytes, 0 to 1<<63-1.
 	Length int64
-	// Key is the masking key: its four bytes in wire order, loaded little-endian, as package mask takes them.
-	// It is zero where Masked is false.
+	// Key is the masking key: its four bytes in wire order, loaded little-endian, as package mask
+	// expects them. It is zero if Masked is false.
 	Key uint32
-	// Opcode is one of the six known opcodes or a reserved one; Parse does not judge.
+	// Opcode is one of the six known opcodes or a reserved one. Parse does not judge it.
 	Opcode Opcode
 	// RSV holds the reserved bits, an OR of RSV1, RSV2 and RSV3.
 	RSV uint8
@@ -38,13 +42,15 @@ type Header struct {
 	Masked bool
 }
 
-// Parse reads the frame header at the start of b and returns it with its length in bytes. n == 0 with a nil error means
-// that b holds a part of a header only: call again with more. The payload, which Parse does not touch, starts at b[n].
+// Parse reads the frame header at the start of b. It returns the header and its length n in bytes.
+// The payload, which Parse does not touch, starts at b[n]. If n is 0 and err is nil, b holds only a
+// part of the header: call Parse again with more.
 //
-// Parse judges the encoding of the length and nothing else: ErrLengthNotMinimal where a shorter form would have held
-// it, ErrLengthOverflow where the most significant bit of a 64-bit length is set (both RFC 6455 section 5.2). They are
-// returned as soon as the length is complete. The rules about opcodes, reserved bits, masking and order are the
-// Decoder's. Parse allocates nothing, keeps nothing of b and may be called from any goroutine.
+// Parse checks how the length is encoded, and nothing else. It returns [ErrLengthNotMinimal] if a
+// shorter form could have held the length, and [ErrLengthOverflow] if the most significant bit of a
+// 64-bit length is set (both RFC 6455 section 5.2), as soon as the length is complete. The rules
+// about opcodes, reserved bits, masking and order are for the [Decoder] to check. Parse allocates
+// nothing, keeps no reference to b and may be called from any goroutine.
 func Parse(b []byte) (h Header, n int, err error) {
 	if len(b) < 2 {
 		return Header{}, 0, nil
@@ -67,8 +73,9 @@ func Parse(b []byte) (h Header, n int, err error) {
 	}, n, nil
 }
 
-// parse reads the length and the masking key of a header of which at least two bytes are there. n is the size of the
-// header, 0 where it is incomplete or wrong. Its results are scalars, which stay in registers; a Header would not.
+// parse reads the length and the masking key of a header, of which b must hold at least two bytes.
+// n is the size of the header, or 0 if it is incomplete or wrong. The results are scalars because
+// those stay in registers; a Header would not.
 func parse(b []byte) (length int64, key uint32, n int, e *Error) {
 	second := b[1]
 	length, n = int64(second&lenBits), 2
@@ -87,7 +94,8 @@ func parse(b []byte) (length int64, key uint32, n int, e *Error) {
 	return length, key, n, nil
 }
 
-// parseLength reads an extended length. n is the size of the header so far, 0 where it is incomplete or wrong.
+// parseLength reads an extended length. n is the size of the header so far, or 0 if it is
+// incomplete or wrong.
 func parseLength(b []byte) (length int64, n int, e *Error) {
 	if b[1]&lenBits == len16 {
 		if len(b) < 4 {
@@ -113,9 +121,41 @@ func parseLength(b []byte) (length int64, n int, e *Error) {
 	return length, 10, nil
 }
 
-// Append appends the wire form of h to dst, the length in its shortest encoding, and returns the extended slice. The
-// payload is not part of it. Append judges nothing: bits of Opcode and RSV that do not fit are cut off, a negative
-// Length is a mistake of the caller and written as 0. It allocates only to grow dst, by MaxHeaderSize at most.
+// checkFirst checks the first byte of a header, for either direction: the reserved bits, the opcode
+// and the order of frames. open is the opcode of the message in progress, or Continuation if there
+// is none. rsv has the reserved bits that the first frame of a message may have, as they stand in
+// that byte.
+func checkFirst(first byte, open Opcode, rsv byte) *Error {
+	op := Opcode(first & opBits)
+	if first&rsvBits != 0 && (first&rsvBits&^rsv != 0 || op != Text && op != Binary) {
+		// RFC 7692 section 6.1: RSV1 is set on the first fragment of a message and on nothing else.
+		return ErrReservedBits
+	}
+	switch op {
+	case Continuation:
+		if open == Continuation {
+			return ErrUnexpectedContinuation
+		}
+	case Text, Binary:
+		if open != Continuation {
+			return ErrExpectedContinuation
+		}
+	case Close, Ping, Pong:
+		if first&finBit == 0 {
+			return ErrControlFragmented
+		}
+	default:
+		return ErrReservedOpcode
+	}
+	return nil
+}
+
+// Append appends the wire form of h, with the length in its shortest encoding, to dst and returns
+// the extended slice. The payload is not part of it.
+//
+// Append checks nothing: it cuts off bits of Opcode and RSV that do not fit, and writes a negative
+// Length, which is a mistake of the caller, as 0. It allocates only to grow dst, by [MaxHeaderSize]
+// bytes at most.
 func Append(dst []byte, h Header) []byte {
 	first := byte(h.Opcode)&opBits | h.RSV<<rsvShift&rsvBits
 	if h.Fin {
@@ -142,7 +182,7 @@ func Append(dst []byte, h Header) []byte {
 	return dst
 }
 
-// Size returns the number of bytes that Append writes for h, 2 to MaxHeaderSize.
+// Size returns the number of bytes that [Append] writes for h: 2 to [MaxHeaderSize].
 func (h Header) Size() int {
 	n := 2
 	if h.Length > 0xFFFF {

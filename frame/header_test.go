@@ -64,7 +64,7 @@ func TestParseLengthErrors(t *testing.T) {
 func TestAppendMisuse(t *testing.T) {
 	h := frame.Header{Opcode: 0x12, RSV: 0x0c, Length: -5}
 	if got := frame.Append(nil, h); !bytes.Equal(got, unhex("42 00")) || h.Size() != 2 {
-		t.Errorf("Append = % x, Size %d", got, h.Size())
+		t.Errorf("Append = % x, Size() = %d, want 42 00 and 2", got, h.Size())
 	}
 }
 
@@ -73,19 +73,19 @@ func TestOpcode(t *testing.T) {
 	for o := frame.Opcode(0); o < 32; o++ {
 		name, known := names[o]
 		if o.IsReserved() == known {
-			t.Errorf("%d: reserved %v", o, o.IsReserved())
+			t.Errorf("Opcode(%d).IsReserved() = %t, want %t", o, o.IsReserved(), !known)
 		}
 		if want := o >= 8 && o <= 15; o.IsControl() != want {
-			t.Errorf("%d: control %v", o, o.IsControl())
+			t.Errorf("Opcode(%d).IsControl() = %t, want %t", o, o.IsControl(), want)
 		}
 		if known && o.String() != name {
 			t.Errorf("%d: %q, want %q", o, o, name)
 		}
 	}
 	if got := frame.Opcode(11).String(); got != "opcode 11" {
-		t.Errorf("opcode 11 is %q", got)
+		t.Errorf("Opcode(11) = %q, want %q", got, "opcode 11")
 	}
 	if got := frame.Server.String() + " " + frame.Client.String(); got != "server client" {
-		t.Errorf("the roles are %q", got)
+		t.Errorf("the roles are %q, want %q", got, "server client")
 	}
 }

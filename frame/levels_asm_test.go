@@ -4,7 +4,7 @@ package frame
 
 import "github.com/rfc6455/ws/internal/cpu"
 
-// EachLevel calls f once for every level of this machine, which is then in use.
+// EachLevel calls f once for every level of this machine, while that level is in use.
 func EachLevel(f func(name string)) {
 	defer func(l cpu.Level) { active = l }(active)
 	for l := levelGeneric; l <= cpu.Best(); l++ {

@@ -1,7 +1,8 @@
 package frame
 
-// Lifecycle is how far a connection is on its way from open to closed (RFC 6455 section 7.1). It starts when the
-// opening handshake is done; the zero value is Open. It changes through [Next] alone.
+// Lifecycle is how far a connection is on its way from open to closed (RFC 6455 section 7.1). It
+// starts when the opening handshake is done. The zero value is [Open]. It changes through [Next]
+// alone.
 //
 //	                    SendClose                ReceiveClose
 //	          +------------------> CloseSent ------------------+
@@ -11,19 +12,21 @@ package frame
 //	          +----------------> CloseReceived ----------------+                               |
 //	                ReceiveClose                 CloseWritten                                  |
 //	                                                                                           |
-//	Open, CloseSent, CloseReceived --- Fail, Lost, Timeout ---> Failed --- TransportClosed ----+
+//	Open, CloseSent ------------- Fail, Lost ---+                                              |
+//	                                            +--> Failed ---------- TransportClosed --------+
+//	CloseReceived --------------- Lost ---------+
 //
-// In Closing the handshake is complete, so the close of TCP that follows is a clean one (section 7.1.4), however it
-// comes about. In Failed it never will be.
+// In Closing the closing handshake is complete, so the connection ends cleanly, however TCP is
+// closed (section 7.1.4). In Failed it never will be complete.
 type Lifecycle uint8
 
-// The states. Data messages may be sent in Open only, and are taken in Open and CloseSent.
+// The states. Data messages may be sent in Open only. They are received in Open and in CloseSent.
 const (
 	Open          Lifecycle = iota
-	CloseSent               // our Close frame went first, the peer's is awaited
-	CloseReceived           // the peer's Close frame came first, ours is owed
-	Closing                 // both were exchanged, TCP is to be closed (section 7.1.1)
-	Failed                  // a rule was broken or the transport is lost: nothing more is processed (section 7.1.7)
+	CloseSent               // this endpoint's Close frame went first, the peer's is still to come
+	CloseReceived           // the peer's Close frame came first, the answer has not left yet
+	Closing                 // both have sent one: a server closes TCP, then a client (section 7.1.1)
+	Failed                  // a rule was broken or the transport is lost (section 7.1.7)
 	Closed                  // TCP is closed
 )
 
@@ -37,13 +40,7 @@ func (s Lifecycle) String() string {
 	return "unknown"
 }
 
-// Clean reports whether the closing handshake is complete and TCP not yet closed (RFC 6455 section 7.1.4). To learn
-// whether a connection was closed cleanly, ask it of the state that TransportClosed finds.
-func (s Lifecycle) Clean() bool {
-	return s == Closing
-}
-
-// Signal is something that happened to a connection and may change its Lifecycle.
+// Signal is something that happened to a connection and may change its [Lifecycle].
 type Signal uint8
 
 // The signals.
@@ -51,13 +48,22 @@ const (
 	SendClose       Signal = iota // this endpoint wants to send a Close frame
 	ReceiveClose                  // the peer's Close frame has arrived
 	CloseWritten                  // the Close frame that ReplyClose or SendCloseFrame asked for has left
-	Fail                          // the peer broke a rule, or this endpoint gives up while the transport is sound
-	Lost                          // the transport ended or failed
-	Timeout                       // the peer took too long
+	Fail                          // the peer broke a rule, or this endpoint gives up
+	Lost                          // the transport ended or failed, or the peer took too long
 	TransportClosed               // TCP is closed on this side
 )
 
-// Action is what the owner of a connection has to do after a transition. It does it once.
+var signalNames = [...]string{"send close", "receive close", "close written", "fail", "lost", "transport closed"}
+
+// String returns the name of the signal, such as "receive close".
+func (s Signal) String() string {
+	if int(s) < len(signalNames) {
+		return signalNames[s]
+	}
+	return "unknown"
+}
+
+// Action is what the owner of a connection has to do after a transition. It does so once.
 type Action uint8
 
 // The actions.
@@ -65,10 +71,19 @@ const (
 	None            Action = iota // nothing
 	SendCloseFrame                // send a Close frame and go on reading until the peer's arrives
 	ReplyClose                    // send the answering Close frame, then signal CloseWritten
-	Shutdown                      // close TCP in good order: a server at once, a client after the server (section 7.1.1)
-	SendAndShutdown               // send one Close frame with the error's code, then close TCP (section 7.1.7)
+	SendAndShutdown               // send a Close frame with the error's code, then close TCP
 	Drop                          // close TCP at once and send nothing
 )
+
+var actionNames = [...]string{"none", "send close frame", "reply close", "send and shutdown", "drop"}
+
+// String returns the name of the action, such as "send close frame".
+func (a Action) String() string {
+	if int(a) < len(actionNames) {
+		return actionNames[a]
+	}
+	return "unknown"
+}
 
 // step is one entry of the table of transitions.
 type step struct {
@@ -76,8 +91,8 @@ type step struct {
 	action Action
 }
 
-// transitions holds the answer for every state and every signal, in the order of their constants: SendClose,
-// ReceiveClose, CloseWritten, Fail, Lost, Timeout, TransportClosed.
+// transitions holds the answer for every state and every signal, in the order of their constants:
+// SendClose, ReceiveClose, CloseWritten, Fail, Lost, TransportClosed.
 var transitions = [Closed + 1][TransportClosed + 1]step{
 	Open: {
 		{CloseSent, SendCloseFrame},
@@ -85,36 +100,34 @@ var transitions = [Closed + 1][TransportClosed + 1]step{
 		{Open, None},
 		{Failed, SendAndShutdown},
 		{Failed, Drop},
-		{Failed, Drop},
 		{Closed, None},
 	},
-	// One Close frame in each direction: an error after ours has no frame left to tell it with (section 5.5.1).
+	// Each endpoint sends one Close frame. After it, no frame is left that could tell the peer of
+	// an error (section 5.5.1).
 	CloseSent: {
 		{CloseSent, None},
-		{Closing, Shutdown},
+		{Closing, None},
 		{CloseSent, None},
-		{Failed, Drop},
 		{Failed, Drop},
 		{Failed, Drop},
 		{Closed, None},
 	},
-	// The reply is under way, so a wish to close is granted and an error of our own comes too late.
+	// The answer is on its way already. So there is nothing left to do for a wish to close, and an
+	// error comes too late.
 	CloseReceived: {
 		{CloseReceived, None},
 		{CloseReceived, None},
-		{Closing, Shutdown},
+		{Closing, None},
 		{CloseReceived, None},
-		{Failed, Drop},
 		{Failed, Drop},
 		{Closed, None},
 	},
-	// The peer's end of TCP, or its silence, ends the wait for it.
+	// The wait for the peer to close TCP ends when it does, or when it takes too long.
 	Closing: {
 		{Closing, None},
 		{Closing, None},
 		{Closing, None},
 		{Closing, None},
-		{Closing, Drop},
 		{Closing, Drop},
 		{Closed, None},
 	},
@@ -123,7 +136,6 @@ var transitions = [Closed + 1][TransportClosed + 1]step{
 		{Failed, None},
 		{Failed, None},
 		{Failed, None},
-		{Failed, Drop},
 		{Failed, Drop},
 		{Closed, None},
 	},
@@ -134,12 +146,12 @@ var transitions = [Closed + 1][TransportClosed + 1]step{
 		{Closed, None},
 		{Closed, None},
 		{Closed, None},
-		{Closed, None},
 	},
 }
 
-// Next returns the state after a signal and what is to be done about it. It is a pure function and total: a signal that
-// means nothing in a state, or is unknown, leaves the state as it is and asks for nothing.
+// Next returns the state that follows s when in happens, and what the owner of the connection has
+// to do. It is pure and total: a signal that means nothing in a state, or is unknown, changes
+// nothing and asks for nothing.
 func Next(s Lifecycle, in Signal) (Lifecycle, Action) {
 	if s > Closed || in > TransportClosed {
 		return s, None

@@ -1,13 +1,30 @@
 package frame_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/rfc6455/ws/frame"
 )
 
-// Stories of a connection: signals, the actions they ask for, and the states that result. The requirements that they are
-// taken from are for package conn to show, over a transport.
+// signalNames and actionNames are for failures.
+var (
+	signalNames = [...]string{"send close", "receive close", "close written", "fail", "lost", "transport closed", "unknown"}
+	actionNames = [...]string{"none", "send close frame", "reply close", "send and shut down", "drop"}
+)
+
+// call writes a call of Next, such as "Next(open, fail)".
+func call(s frame.Lifecycle, in frame.Signal) string {
+	return fmt.Sprintf("Next(%v, %s)", s, signalNames[in])
+}
+
+// result writes what Next returns, such as "(failed, drop)".
+func result(s frame.Lifecycle, a frame.Action) string {
+	return fmt.Sprintf("(%v, %s)", s, actionNames[a])
+}
+
+// Stories of a connection: signals, the states that they lead to, and the actions that they ask
+// for. Each comes from a requirement, which package conn shows over a transport.
 func TestLifecycle(t *testing.T) {
 	type move struct {
 		in     frame.Signal
@@ -23,16 +40,16 @@ func TestLifecycle(t *testing.T) {
 		clean    bool
 		moves    []move
 	}{
-		{"CL-5.5-01", "we answer", true, []move{they, {frame.CloseWritten, frame.Shutdown, frame.Closing}, end}},
+		{"CL-5.5-01", "we answer", true, []move{they, {frame.CloseWritten, frame.None, frame.Closing}, end}},
 		{"CL-5.5-09", "we begin", true, []move{
-			we, written(frame.CloseSent), {frame.ReceiveClose, frame.Shutdown, frame.Closing}, end,
+			we, written(frame.CloseSent), {frame.ReceiveClose, frame.None, frame.Closing}, end,
 		}},
 		{"CL-5.5-11", "one frame in each direction", true, []move{
 			they,
 			{frame.ReceiveClose, frame.None, frame.CloseReceived},
 			{frame.SendClose, frame.None, frame.CloseReceived},
 			{frame.Fail, frame.None, frame.CloseReceived},
-			{frame.CloseWritten, frame.Shutdown, frame.Closing},
+			{frame.CloseWritten, frame.None, frame.Closing},
 			{frame.SendClose, frame.None, frame.Closing},
 			{frame.ReceiveClose, frame.None, frame.Closing},
 			{frame.Fail, frame.None, frame.Closing},
@@ -41,16 +58,16 @@ func TestLifecycle(t *testing.T) {
 		{"CL-5.5-14", "both at once", true, []move{
 			we,
 			{frame.SendClose, frame.None, frame.CloseSent},
-			{frame.ReceiveClose, frame.Shutdown, frame.Closing},
+			{frame.ReceiveClose, frame.None, frame.Closing},
 			written(frame.Closing), end,
 		}},
 		{"CL-5.5-13", "the server does not close TCP", true, []move{
-			we, {frame.ReceiveClose, frame.Shutdown, frame.Closing}, {frame.Timeout, frame.Drop, frame.Closing}, end,
+			we, {frame.ReceiveClose, frame.None, frame.Closing}, {frame.Lost, frame.Drop, frame.Closing}, end,
 		}},
-		{"CL-7.1-15", "no answer", false, []move{we, {frame.Timeout, frame.Drop, frame.Failed}, end}},
+		{"CL-7.1-15", "no answer", false, []move{we, {frame.Lost, frame.Drop, frame.Failed}, end}},
 		{"CL-7.1-19", "closed stays closed", true, []move{
 			we,
-			{frame.ReceiveClose, frame.Shutdown, frame.Closing},
+			{frame.ReceiveClose, frame.None, frame.Closing},
 			{frame.Lost, frame.Drop, frame.Closing},
 			end,
 			{frame.SendClose, frame.None, frame.Closed},
@@ -62,7 +79,7 @@ func TestLifecycle(t *testing.T) {
 			{frame.SendClose, frame.None, frame.Failed},
 			{frame.Fail, frame.None, frame.Failed},
 			written(frame.Failed),
-			{frame.Timeout, frame.Drop, frame.Failed},
+			{frame.Lost, frame.Drop, frame.Failed},
 			end,
 		}},
 		{"CL-7.1-21", "a rule is broken after our Close", false, []move{we, {frame.Fail, frame.Drop, frame.Failed}, end}},
@@ -73,59 +90,66 @@ func TestLifecycle(t *testing.T) {
 			clean := false
 			for i, m := range c.moves {
 				if m.in == frame.TransportClosed {
-					clean = s.Clean()
+					clean = s == frame.Closing
 				}
-				var a frame.Action
-				if s, a = frame.Next(s, m.in); s != m.state || a != m.action {
-					t.Fatalf("move %d: %v, action %d, want %v, %d", i, s, a, m.state, m.action)
+				next, a := frame.Next(s, m.in)
+				if next != m.state || a != m.action {
+					t.Fatalf("move %d: %s = %s, want %s", i, call(s, m.in), result(next, a), result(m.state, m.action))
 				}
+				s = next
 			}
 			if clean != c.clean {
-				t.Errorf("clean %v", clean)
+				t.Errorf("the handshake was complete before TCP was closed: %t, want %t", clean, c.clean)
 			}
 		})
 	}
 }
 
-// Whatever happens in whatever order: at most one Close frame is asked for, a failed connection is never clean, a clean
-// one has seen both frames, and the end is the end.
+// Whatever happens, in whatever order: at most one Close frame is asked for, a failed connection
+// never becomes Closing, both frames have gone in Closing, and nothing follows Closed.
 func TestLifecycleAlways(t *testing.T) {
-	var walk func(s frame.Lifecycle, depth, frames int, received, sent bool)
-	walk = func(s frame.Lifecycle, depth, frames int, received, sent bool) {
+	var walk func(s frame.Lifecycle, depth, frames int, received bool)
+	walk = func(s frame.Lifecycle, depth, frames int, received bool) {
 		if frames > 1 {
-			t.Fatal("two Close frames are asked for")
+			t.Fatalf("%d Close frames are asked for, want at most one", frames)
 		}
-		if s.Clean() && (!received || !sent) {
-			t.Fatal("clean without both Close frames")
+		if s == frame.Closing && (!received || frames == 0) {
+			t.Fatalf("closing with a Close frame received: %t and %d sent, want one of each", received, frames)
 		}
 		if depth == 0 {
 			return
 		}
 		for in := frame.SendClose; in <= frame.TransportClosed; in++ {
 			next, a := frame.Next(s, in)
-			if s == frame.Closed && (next != s || a != frame.None) || s == frame.Failed && next.Clean() {
-				t.Fatalf("%v goes on to %v with action %d", s, next, a)
+			if s == frame.Closed && (next != s || a != frame.None) {
+				t.Fatalf("%s = %s, want %s", call(s, in), result(next, a), result(s, frame.None))
+			}
+			if s == frame.Failed && next != frame.Failed && next != frame.Closed {
+				t.Fatalf("%s = %s, want failed or closed", call(s, in), result(next, a))
 			}
 			n := frames
 			if a == frame.SendCloseFrame || a == frame.ReplyClose || a == frame.SendAndShutdown {
 				n++
 			}
-			walk(next, depth-1, n, received || in == frame.ReceiveClose, sent || n > 0)
+			walk(next, depth-1, n, received || in == frame.ReceiveClose)
 		}
 	}
-	walk(frame.Open, 6, 0, false, false)
+	walk(frame.Open, 6, 0, false)
 }
 
 func TestLifecycleUnknown(t *testing.T) {
+	const signal, state = frame.TransportClosed + 1, frame.Closed + 1
 	for s := frame.Open; s <= frame.Closed; s++ {
-		if got, a := frame.Next(s, frame.TransportClosed+1); got != s || a != frame.None {
-			t.Errorf("an unknown signal takes %v to %v", s, got)
+		if got, a := frame.Next(s, signal); got != s || a != frame.None {
+			t.Errorf("%s = %s, want %s", call(s, signal), result(got, a), result(s, frame.None))
 		}
 	}
-	if got, a := frame.Next(frame.Closed+1, frame.Lost); got != frame.Closed+1 || a != frame.None {
-		t.Errorf("an unknown state goes to %v", got)
+	if got, a := frame.Next(state, frame.Lost); got != state || a != frame.None {
+		t.Errorf("%s = %s, want %s", call(state, frame.Lost), result(got, a), result(state, frame.None))
 	}
-	if got := (frame.Closed + 1).String() + ", " + frame.CloseReceived.String(); got != "unknown, close received" {
-		t.Error(got)
+	for s, want := range map[frame.Lifecycle]string{state: "unknown", frame.CloseReceived: "close received"} {
+		if got := s.String(); got != want {
+			t.Errorf("Lifecycle(%d) = %q, want %q", s, got, want)
+		}
 	}
 }

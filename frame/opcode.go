@@ -2,8 +2,8 @@ package frame
 
 import "strconv"
 
-// Role says which end of the connection this endpoint is. It decides who masks: a client masks every frame that it
-// sends and a server none (RFC 6455 section 5.1). The zero value is Server.
+// Role says which end of the connection this endpoint is, and so who masks: a client masks every
+// frame that it sends, a server masks none (RFC 6455 section 5.1). The zero value is Server.
 type Role uint8
 
 // The two ends of a connection.
@@ -11,6 +11,14 @@ const (
 	Server Role = iota
 	Client
 )
+
+// Peer returns the role of the other end: Client for Server, and Server for Client.
+func (r Role) Peer() Role {
+	if r == Server {
+		return Client
+	}
+	return Server
+}
 
 // String returns "server" or "client".
 func (r Role) String() string {
@@ -20,8 +28,8 @@ func (r Role) String() string {
 	return "client"
 }
 
-// Opcode tells how a frame's payload is to be read (RFC 6455 section 5.2). It is four bits on the wire; greater values
-// are reserved like those that the RFC leaves undefined.
+// Opcode tells how the payload of a frame is to be read (RFC 6455 section 5.2). It has four bits on
+// the wire. Greater values are reserved, as are those that the RFC leaves undefined.
 type Opcode uint8
 
 // The opcodes that RFC 6455 section 5.2 defines.
@@ -34,21 +42,22 @@ const (
 	Pong         Opcode = 0xA // answers a Ping, section 5.5.3
 )
 
-// The reserved bits as they stand in [Header.RSV]: the first on the wire is the most significant of the three.
+// The reserved bits of [Header].RSV. The first one on the wire is the most significant of the
+// three.
 const (
-	RSV1 = 4 // the message is compressed, where permessage-deflate was negotiated (RFC 7692 section 6)
+	RSV1 = 4 // the message is compressed, if permessage-deflate was negotiated (RFC 7692 section 6)
 	RSV2 = 2 // no meaning known to this package
 	RSV3 = 1 // no meaning known to this package
 )
 
-// IsControl reports whether o is a control opcode, known or reserved: one whose most significant of four bits is set
-// (RFC 6455 section 5.5).
+// IsControl reports whether o is a control opcode, known or reserved: one with the most significant
+// of its four bits set (RFC 6455 section 5.5).
 func (o Opcode) IsControl() bool {
 	return o&^7 == 8
 }
 
-// IsReserved reports whether RFC 6455 section 5.2 leaves o without a meaning: 3 to 7, 11 to 15 and all that does not
-// fit into four bits.
+// IsReserved reports whether RFC 6455 section 5.2 leaves o without a meaning: 3 to 7, 11 to 15, and
+// every value that does not fit into four bits.
 func (o Opcode) IsReserved() bool {
 	return o > Pong || o > Binary && o < Close
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// oracle is a decoder as simple as the RFC reads: it has all bytes at once and looks at them one by one. It shares
-// nothing with the Decoder but the way events are written. at is where it stopped: the number of bytes that it needed to
-// see the error, or else all of them; code is the close code of the error, 0 for none.
+// oracle is a decoder as simple as the RFC's text. It has all bytes at once and looks at them one
+// by one. It shares nothing with the Decoder but the way events are written. at is the number of
+// bytes that it needed to see the error, or else all of them. code is the close code of the error,
+// or 0.
 type oracle struct {
 	b          []byte
 	at         int
@@ -50,7 +51,7 @@ func (o *oracle) next() int {
 	return int(o.b[o.at-1])
 }
 
-// oneFrame reads a frame; where the input ends within, it says so by ending the input.
+// oneFrame reads a frame. If the input ends within the frame, oneFrame consumes all of it.
 func (o *oracle) oneFrame() (code int, closed bool) {
 	first := o.next()
 	fin, rsv, op := first >= 128, first/16%8, first%16
@@ -97,7 +98,7 @@ func (o *oracle) oneFrame() (code int, closed bool) {
 	return o.payload(length, key, fin)
 }
 
-// length reads an extended length; !ok: the input ends within.
+// length reads an extended length. It is not ok if the input ends within the length.
 func (o *oracle) length(n int) (length uint64, code int, ok bool) {
 	size, least := 0, uint64(0)
 	switch n {

@@ -2,5 +2,5 @@
 
 package frame_test
 
-// underRace says that the race detector is on, which allocates.
+// underRace says whether the race detector is on, which allocates.
 const underRace = true

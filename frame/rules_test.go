@@ -9,16 +9,18 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// rule is one row of docs/requirements.md as far as it can be seen in the bytes that a peer sends. Where a row asks for
-// more than that, an answer for example, its name says "bytes of" and the row is for package conn to show.
+// rule is one row of docs/requirements.md, as far as the bytes that a peer sends can show it. If
+// the row asks for more than that, for an answer for example, the rule's name says "bytes of", and
+// package conn shows the row.
 type rule struct {
 	id    string
 	roles string // of this endpoint: S, C or B for both
 	cases []ruleCase
 }
 
-// ruleCase is one input and what has to come of it. An input that ends in an error ends with the very byte at which the
-// error can be known: fed byte by byte, the decoder has to fail there and not later.
+// ruleCase is one input and what has to come of it. An input that ends in an error ends with the
+// very byte at which the error can be known. A decoder that is fed byte by byte has to fail there
+// and not later.
 type ruleCase struct {
 	name  string
 	input string // a spec, see wire
@@ -29,7 +31,7 @@ type ruleCase struct {
 
 var deflate = frame.Decoder{AllowRSV1: true}
 
-// text, binary and the others write the events that are expected.
+// text, binary, ping, pong and closing return expected events.
 func text(s string) string   { return event(frame.Text, []byte(s)) }
 func binary(s string) string { return event(frame.Binary, []byte(s)) }
 func ping(s string) string   { return event(frame.Ping, []byte(s)) }
@@ -161,7 +163,8 @@ func headerRules() []rule {
 	}
 }
 
-// reservedBits has every non-zero combination of the three bits on every known opcode; the first byte is enough.
+// reservedBits has every non-zero combination of the three bits on every known opcode. The first
+// byte is enough.
 func reservedBits() (cases []ruleCase) {
 	for rsv := 1; rsv <= 7; rsv++ {
 		for _, op := range []int{0, 1, 2, 8, 9, 10} {
@@ -175,7 +178,8 @@ func reservedBits() (cases []ruleCase) {
 	return cases
 }
 
-// reservedOpcodes are refused upon the first byte, with and without FIN, between messages and within.
+// reservedOpcodes has every reserved opcode, with and without FIN, between messages and within one.
+// The first byte is enough.
 func reservedOpcodes() (cases []ruleCase) {
 	for _, op := range []int{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
 		for _, fin := range []int{0, 0x80} {
@@ -191,7 +195,7 @@ func reservedOpcodes() (cases []ruleCase) {
 	return cases
 }
 
-// lengths has the boundaries of the three forms.
+// lengths has the least and the greatest lengths of the three forms.
 func lengths() (cases []ruleCase) {
 	for _, n := range []int{0, 1, 125, 126, 127, 128, 65535, 65536} {
 		head := fmt.Sprintf("82 %02x k", n)
@@ -407,7 +411,8 @@ func utf8Rules() []rule {
 	}
 }
 
-// invalidTexts end with the byte that makes them so, in a frame that announces more. A valid text stands before.
+// invalidTexts has texts that end with the byte that makes them invalid, in a frame that announces
+// more. A valid text stands before that byte.
 func invalidTexts() (cases []ruleCase) {
 	for _, s := range []string{
 		"80", "bf", "c0", "c1", "f5", "f8", "fe", "ff", // no lead bytes
@@ -424,7 +429,7 @@ func invalidTexts() (cases []ruleCase) {
 	return cases
 }
 
-// validTexts are the edges of what is allowed.
+// validTexts has texts at the edges of what is allowed.
 func validTexts() (cases []ruleCase) {
 	for _, s := range []string{
 		"\x00", "\x7f", "\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\ufdd0", "\ufffd", "\ufffe", "\uffff",

@@ -5,18 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// UTF8 validates UTF-8 (RFC 3629) that arrives in pieces, which may end anywhere, also inside a code point. It fails at
-// the first byte that no valid text can have there, as RFC 6455 section 8.1 allows, and does not wait for the rest of a
-// code point. The zero value is ready to validate a text from its beginning. It is not safe for concurrent use.
+// UTF8 validates UTF-8 (RFC 3629) that arrives in pieces. A piece may end anywhere, also inside a
+// code point. Validation fails at the first byte that no valid text can have there, as RFC 6455
+// section 8.1 allows, and does not wait for the rest of a code point. The zero value is ready to
+// validate a text from its beginning. A UTF8 is not safe for concurrent use.
 type UTF8 struct {
-	need   uint8 // bytes that the code point in progress still lacks; 0: between code points
+	need   uint8 // bytes that the code point in progress still lacks; 0 between code points
 	lo, hi uint8 // the range of the next of them
 }
 
-// failed is the value of need after an invalid byte. No code point lacks as many.
+// failed is the value of need after an invalid byte. No code point lacks that many bytes.
 const failed = 0xFF
 
-// ValidUTF8 reports whether all of p is valid UTF-8. An unfinished code point at its end is not.
+// ValidUTF8 reports whether all of p is valid UTF-8. A code point that is unfinished at the end of
+// p is not valid. ValidUTF8 keeps no reference to p and may be called from any goroutine.
 func ValidUTF8(p []byte) bool {
 	vector := useVector(len(p))
 	if vector && len(p) >= asciiMax {
@@ -32,11 +34,13 @@ func ValidUTF8(p []byte) bool {
 	return utf8.Valid(p[n:])
 }
 
-// asciiMax is the length, in bytes, from which on a kernel finds out faster than ascii that a text is nothing else.
+// asciiMax is a length in bytes. From this length on a kernel is faster than ascii at finding out
+// that a text is nothing but ASCII.
 const asciiMax = 512
 
-// Write validates the next piece. It returns false if the text is invalid at or before the last byte of p, and keeps
-// returning false until Reset. It keeps nothing of p. Write(nil) tells whether all was valid so far.
+// Write validates the next piece. It returns false if the text is invalid at or before the last
+// byte of p, and then keeps returning false until Reset. It keeps no reference to p. Write(nil)
+// reports whether everything so far was valid.
 func (u *UTF8) Write(p []byte) bool {
 	for u.need != 0 && len(p) > 0 && u.need != failed {
 		u.step(p[0])
@@ -56,7 +60,7 @@ func (u *UTF8) Write(p []byte) bool {
 	return u.need != failed
 }
 
-// Done reports whether the text is valid and may end here: the last code point is complete.
+// Done reports whether the text is valid and may end here: its last code point is complete.
 func (u *UTF8) Done() bool {
 	return u.need == 0
 }
@@ -66,7 +70,7 @@ func (u *UTF8) Reset() {
 	*u = UTF8{}
 }
 
-// step takes one byte at a code point boundary or inside a code point.
+// step takes one byte, at a code point boundary or inside a code point.
 func (u *UTF8) step(c byte) {
 	switch {
 	case u.need == failed:
@@ -80,8 +84,9 @@ func (u *UTF8) step(c byte) {
 	}
 }
 
-// lead takes the first byte of a code point of two or more bytes. The range of the second byte excludes overlong forms,
-// surrogates and what lies beyond U+10FFFF (the table in RFC 3629 section 4).
+// lead takes the first byte of a code point of two or more bytes. The range of the second byte
+// excludes overlong forms, surrogates and everything beyond U+10FFFF (the table in RFC 3629 section
+// 4).
 func (u *UTF8) lead(c byte) {
 	u.lo, u.hi = 0x80, 0xBF
 	switch {
@@ -108,7 +113,8 @@ func (u *UTF8) lead(c byte) {
 	}
 }
 
-// unfinished returns how many bytes at the end of p begin a code point that p does not complete, 0 to 3.
+// unfinished returns how many bytes at the end of p, 0 to 3, begin a code point that p does not
+// complete.
 func unfinished(p []byte) int {
 	for k := 1; k <= 3 && k <= len(p); k++ {
 		c := p[len(p)-k]
@@ -125,11 +131,13 @@ func unfinished(p []byte) int {
 	return 0
 }
 
-// ascii returns a number of bytes at the start of p that are ASCII: all of them where p is nothing else, as many as it
-// took to find out where it is not. It reads words of eight bytes, four at a time, and at the end the last eight bytes
-// once more instead of going on by single ones, which is where package utf8 spends most of its time on short texts.
+// ascii counts ASCII bytes at the start of p. If p is nothing but ASCII, the result is len(p).
+// Otherwise it is the number of bytes that it took to find that out. ascii reads words of eight
+// bytes, four at a time. At the end it reads the last eight bytes once more instead of going on by
+// single ones, on which package utf8 spends most of its time on short texts.
 //
-// The loops say > and not >=, so that q never becomes an empty slice past the end of p, which would cost a check.
+// The loops say > and not >=, so that q never becomes an empty slice past the end of p, which would
+// cost a check.
 func ascii(p []byte) int {
 	q := p
 	for len(q) > 32 && (word(q)|word(q[8:])|word(q[16:])|word(q[24:]))&highBits == 0 {
@@ -150,7 +158,7 @@ func ascii(p []byte) int {
 	return len(p) - len(q)
 }
 
-// highBits has the bit of each byte in a word that ASCII leaves clear.
+// highBits has the top bit of each byte set, which ASCII leaves clear.
 const highBits = 0x8080808080808080
 
 // word loads eight bytes.

@@ -3,22 +3,24 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Both kernels have the same shape. One loop skips ASCII, the other checks 64 bytes as utf8_vector.go says. Blocks of
-// ASCII that follow others are checked once, since a code point may break off there, and then skipped. What is left at
-// the end is checked together with bytes that were looked at before, as 64 bytes.
+// Both kernels have the same shape. One loop skips ASCII, the other checks 64 bytes as
+// utf8_vector.go says. After other text, the first block of ASCII is checked, since a code point
+// may break off there, and the next ones are skipped. The rest at the end is checked as 64 bytes,
+// together with bytes before it that were checked already.
 //
-// The three bytes before each byte are loaded from where they are: an unaligned load costs less than shifting registers.
+// The three bytes before each byte are loaded from memory, since an unaligned load costs less than
+// shifting registers.
 //
 //	SI  the next byte to look at
 //	R9  end of the text
 //	R8  64 bytes before it
 //	DI  tables
 
-// CHECK looks at the 32 bytes at off(SI), which end up in Y0. It adds what is wrong with them to Y8.
+// CHECK checks the 32 bytes at off(SI), which end up in Y0. It adds what is wrong with them to Y8.
 //
 //	Y15, Y14, Y13  sets of rules: upper and lower nibble of a byte, upper nibble of the next
 //	Y12            0x0f in each byte
-//	Y11, Y10, Y9   0x60, 0x70 and 0x80: what is left above 0x7f of a byte after 0x60 is subtracted was 0xe0 or more
+//	Y11, Y10, Y9   0x60, 0x70 and 0x80: a byte above 0x7f after 0x60 was subtracted was 0xe0 or more
 #define CHECK(off) \
 	VMOVDQU  off(SI), Y0     \
 	VMOVDQU  (off-1)(SI), Y1 \
@@ -114,8 +116,8 @@ last:
 	VZEROUPPER
 	RET
 
-// WIDE looks at the 64 bytes at (SI), which end up in Z0, as CHECK does; but VPERMB looks up six bits, and ignores the
-// two above them, which VPSRLW has taken from the neighbour.
+// WIDE checks the 64 bytes at (SI), which end up in Z0, as CHECK does. But VPERMB looks up six
+// bits, and ignores the two above them, which VPSRLW has taken from the neighbour.
 //
 //	Z15, Z14, Z13  sets of rules
 //	Z11, Z10, Z9   0x60, 0x70 and 0x80 in each byte

@@ -3,20 +3,21 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// One loop skips ASCII, the other checks 64 bytes as utf8_vector.go says. Blocks of ASCII that follow others are checked
-// once, since a code point may break off there, and then skipped. What is left at the end is checked together with bytes
-// that were looked at before, as 64 bytes.
+// One loop skips ASCII, the other checks 64 bytes as utf8_vector.go says. After other text, the
+// first block of ASCII is checked, since a code point may break off there, and the next ones are
+// skipped. The rest at the end is checked as 64 bytes, together with bytes before it that were
+// checked already.
 //
 //	R0      the next byte to look at
 //	R9, R8  end of the text, and 64 bytes before it
 
-// CHECK looks at 16 bytes, given the bytes before each of them, those before these, and those before these. It adds what
-// is wrong with them to V19.
+// CHECK checks 16 bytes, given the bytes one, two and three places before each of them. It adds
+// what is wrong with them to V19.
 //
 //	V20, V21, V22  sets of rules: upper and lower nibble of a byte, upper nibble of the next
 //	V23            0x0f in each byte
-//	V24, V25, V26  0x60, 0x70 and 0x80: what is left above 0x7f of a byte after 0x60 is subtracted, but not beyond zero,
-//	               was 0xe0 or more
+//	V24, V25, V26  0x60, 0x70 and 0x80: a byte that is above 0x7f after 0x60 was subtracted, but
+//	               not beyond zero, was 0xe0 or more
 #define CHECK(in, one, two, three) \
 	VUSHR $4, one, V16.B16             \
 	VUSHR $4, in, V17.B16              \
@@ -35,7 +36,7 @@
 	VEOR  V16.B16, two, two            \
 	VORR  two, V19.B16, V19.B16
 
-// CHECK64 looks at 64 bytes, which end up in V0 to V3.
+// CHECK64 checks 64 bytes, which end up in V0 to V3.
 #define CHECK64 \
 	SUB  $1, R0, R4                                 \
 	SUB  $2, R0, R5                                 \
@@ -67,7 +68,7 @@ TEXT ·validVector(SB), NOSPLIT|NOFRAME, $0-25
 	ADD   R0, R1, R9
 	SUB   $64, R9, R8
 	ADD   $tables_high16, R2, R3
-	VLD1  (R3), [V20.B16, V21.B16, V22.B16] // and low16 and next16, behind it
+	VLD1  (R3), [V20.B16, V21.B16, V22.B16] // and low16 and next16, after it
 	VMOVI $0x0f, V23.B16
 	VMOVI $0x60, V24.B16
 	VMOVI $0x70, V25.B16

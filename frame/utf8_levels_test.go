@@ -10,7 +10,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// slow tells the race detector, and machines that may be emulated, from those that can look at everything.
+// slow is true under the race detector and on machines that may be emulated. They can't look at
+// everything.
 const slow = underRace || runtime.GOARCH != "amd64"
 
 // eachLevel runs the test once for every level of this machine.
@@ -19,7 +20,7 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 	frame.EachLevel(func(name string) { t.Run(name, f) })
 }
 
-// wantUTF8 holds both ways in against package utf8.
+// wantUTF8 compares Write and ValidUTF8 with package utf8.
 func wantUTF8(t *testing.T, p []byte) {
 	t.Helper()
 	var u frame.UTF8
@@ -32,7 +33,8 @@ func wantUTF8(t *testing.T, p []byte) {
 // edges are the bytes at which a rule begins or ends.
 const edges = "\x00\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed\xee\xef\xf0\xf1\xf3\xf4\xf5\xf7\xf8\xff"
 
-// Every sequence of four such bytes, each at another place of a long text, among ASCII and among others.
+// Every sequence of four such bytes, each at another place of a long text, among ASCII and among
+// other characters.
 func TestUTF8LongEdges(t *testing.T) {
 	step := 1
 	if slow {
@@ -49,7 +51,7 @@ func TestUTF8LongEdges(t *testing.T) {
 				four := [4]byte{edges[i%26], edges[i/26%26], edges[i/26/26%26], edges[i/26/26/26]}
 				copy(p[at:], four[:])
 				if frame.ValidUTF8(p) != utf8.Valid(p) {
-					t.Fatalf("% x at %d: %v", four, at, frame.ValidUTF8(p))
+					t.Fatalf("ValidUTF8 with % x at %d = %t, want %t", four, at, frame.ValidUTF8(p), utf8.Valid(p))
 				}
 				copy(p[at:], text[at:at+4])
 			}
@@ -72,15 +74,15 @@ func TestUTF8LongCodePoints(t *testing.T) {
 			at := 10 + int(r)%150
 			n := utf8.EncodeRune(p[at:], r)
 			if !frame.ValidUTF8(p) {
-				t.Fatalf("U+%04X at %d: invalid", r, at)
+				t.Fatalf("ValidUTF8 with U+%04X at %d = false, want true", r, at)
 			}
 			copy(p[at:], "aaaa"[:n])
 		}
 	})
 }
 
-// Texts of every length around the sizes of the kernels' blocks, of one script and of several, whole, cut anywhere and
-// with one byte changed.
+// Texts of every length around the sizes of the kernels' blocks, in one script and in several:
+// whole, cut anywhere, and with one byte changed.
 func TestUTF8LongLengths(t *testing.T) {
 	longest := 700
 	if slow {
@@ -106,7 +108,7 @@ func TestUTF8LongLengths(t *testing.T) {
 	})
 }
 
-// Long texts in pieces of any length, up to the first impossible byte and no further.
+// Long texts in pieces of any length are valid up to the first impossible byte and no further.
 func TestUTF8LongPieces(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3629, 2))
@@ -122,7 +124,7 @@ func TestUTF8LongPieces(t *testing.T) {
 				k := min(1+r.IntN(300), len(p)-n)
 				ok := u.Write(p[n : n+k])
 				if n += k; ok != isPrefix(p[:n]) {
-					t.Fatalf("%q: %v", p[:n], ok)
+					t.Fatalf("Write up to %q = %t, want %t", p[:n], ok, isPrefix(p[:n]))
 				}
 				if !ok {
 					break

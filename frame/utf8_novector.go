@@ -2,8 +2,9 @@
 
 package frame
 
-// useVector keeps everything in Go.
+// useVector reports false: this build has no kernel.
 func useVector(int) bool { return false }
 
-// validLong stands for the assembly of other builds. Nothing calls it, as useVector is false.
+// validLong stands in for the code of other builds. It is never called, since useVector reports
+// false.
 func validLong([]byte) bool { panic("websocket: frame: this build has no vector instructions") }

@@ -11,8 +11,8 @@ import (
 	"github.com/rfc6455/ws/internal/fence"
 )
 
-// Nothing is read outside a text that begins or ends up to 63 bytes from an edge of the page, which is every alignment.
-// From 512 bytes on a kernel sees all of it, ASCII too.
+// Nothing is read outside a text that begins or ends up to 63 bytes from an edge of the page, which
+// is every alignment. From 512 bytes on a kernel sees all of the text, even if it is ASCII.
 func TestUTF8Pages(t *testing.T) {
 	page, step := fence.Page(t), 1
 	if slow {
@@ -31,7 +31,8 @@ func TestUTF8Pages(t *testing.T) {
 	}
 }
 
-// wantValid makes of p the beginning of the text, with ASCII in place of a code point that is cut at its end.
+// wantValid fills p with the beginning of text and wants it to be valid. ASCII replaces a code
+// point that is cut at the end.
 func wantValid(t *testing.T, p []byte, text string) {
 	t.Helper()
 	copy(p, text)
@@ -40,6 +41,6 @@ func wantValid(t *testing.T, p []byte, text string) {
 	}
 	var u frame.UTF8
 	if !frame.ValidUTF8(p) || !u.Write(p) || !u.Done() {
-		t.Fatalf("%q: invalid", p)
+		t.Fatalf("%q is invalid, want it to be valid", p)
 	}
 }

@@ -27,8 +27,8 @@ func TestUTF8CodePoints(t *testing.T) {
 	}
 }
 
-// The first impossible byte is the one that fails, in every sequence of three bytes: package utf8 tells an unfinished code
-// point from an impossible one.
+// Validation fails at the first impossible byte, in every sequence of three bytes. Package utf8
+// tells an unfinished code point from an impossible one.
 func TestUTF8FailsFast(t *testing.T) {
 	for i := range 1 << 24 {
 		b := []byte{byte(i >> 16), byte(i >> 8), byte(i)}
@@ -42,7 +42,7 @@ func TestUTF8FailsFast(t *testing.T) {
 				t.Fatalf("% x: %v, want %v", b[:k], ok, want)
 			}
 			if ok && u.Done() != utf8.Valid(b[:k]) {
-				t.Fatalf("% x: done %v", b[:k], u.Done())
+				t.Fatalf("% x: Done() = %t, want %t", b[:k], u.Done(), utf8.Valid(b[:k]))
 			}
 		}
 	}
@@ -60,7 +60,8 @@ func isPrefix(b []byte) bool {
 	return true
 }
 
-// One byte that is not ASCII, at every place of texts around the sizes of a word: the fast path must not miss it.
+// Texts around the sizes of a word, with one character that is not ASCII at every place: the fast
+// path must not miss it.
 func TestUTF8Places(t *testing.T) {
 	for n := range 100 {
 		text := []byte(strings.Repeat("a", n))
@@ -87,11 +88,11 @@ func TestUTF8StaysInvalid(t *testing.T) {
 			var u frame.UTF8
 			for _, next := range []string{s, "", "a", "\x80", "é"} {
 				if u.Write([]byte(next)) || u.Done() {
-					t.Fatalf("valid after %q", next)
+					t.Fatalf("valid after %q, want invalid", next)
 				}
 			}
 			if u.Reset(); !u.Done() || !u.Write([]byte("a")) {
-				t.Fatal("invalid after Reset")
+				t.Fatal("invalid after Reset, want valid")
 			}
 		})
 	}

@@ -9,19 +9,21 @@ import (
 	"github.com/rfc6455/ws/internal/cpu"
 )
 
-// The kernels follow Keiser and Lemire, "Validating UTF-8 In Less Than One Instruction Per Byte" (2021). Whether text is
-// valid shows in each byte together with the three before it:
+// The kernels follow Keiser and Lemire, "Validating UTF-8 In Less Than One Instruction Per Byte"
+// (2021). Each byte is judged together with the three before it:
 //
-//   - Any two neighbours that may not stand together break a rule of mistakes, below. Most rules look at both nibbles of
-//     the first byte and the upper one of the second, so that three look-ups, one for each nibble, in sets of rules
-//     leave the rules that are broken.
-//   - Two continuation bytes together are a mistake unless the one before them begins a code point of three bytes or
-//     four, or the one before that one of four. The rule's bit is the upper one of a byte, which the kernels compare
-//     with the upper bit of what tells them whether such a byte is there.
+//   - Two neighbours that may not stand together break one of the rules below. Most rules look at
+//     both nibbles of the first byte and at the upper nibble of the second. Each nibble selects a
+//     set of rules from a table. What is in all three sets is broken.
+//   - Two continuation bytes together are a mistake, unless the byte before them begins a code
+//     point of three or four bytes, or the byte before that one begins a code point of four. The
+//     bit of this rule is the top bit of a byte. The kernels compare it with a top bit that tells
+//     whether there is such a byte.
 //
-// A byte is looked at for itself, with nothing carried from one block to the next, so that blocks may overlap.
+// Nothing is carried from one block to the next, so blocks may overlap.
 
-// A rule is a mistake in two neighbouring bytes, as the sets of nibbles that make it: bit i of a set is nibble i.
+// A rule describes a mistake in two neighbouring bytes by the sets of nibbles that make it. Bit i
+// of a set stands for the nibble i.
 type rule struct{ high, low, next uint16 }
 
 // Sets of nibbles.
@@ -45,14 +47,14 @@ var mistakes = [8]rule{
 	{high: continuation, low: all, next: continuation}, // two continuation bytes: right where three or four are due
 }
 
-// tables are the sets of rules for each nibble, or for the six bits of a byte that hold it, which spares the AVX-512
-// kernel a step.
+// tables holds the sets of rules for each nibble. The longer ones are indexed by the six bits of a
+// byte that hold the nibble, which spares the AVX-512 kernel a step.
 type tables struct {
 	high [64]byte // by the upper six bits of the first byte
 	low  [64]byte // by the lower six bits of the first byte
 	next [64]byte // by the upper six bits of the second byte
 
-	// by a nibble, as the others take them
+	// indexed by a nibble, for the other kernels
 	high16, low16, next16 [16]byte
 }
 
@@ -72,25 +74,26 @@ func newTables() (t tables) {
 	return t
 }
 
-// Levels by the names that the assembly knows.
+// The levels, by the names that the assembly uses.
 const (
 	levelGeneric = cpu.Generic
 	levelVector  = cpu.Vector
 	levelWide    = cpu.Wide
 )
 
-// active is the level in use. It is set once, before main, and changed by tests alone.
+// active is the level in use. It is set once, before main, and changed only by tests.
 var active = cpu.Best()
 
-// vectorMin is the shortest text, in bytes, that is handed to a kernel. They need 64 bytes behind the code points that
-// fill the first 3, of which there are 6 bytes at most.
+// vectorMin is the length, in bytes, of the shortest text that is handed to a kernel. A kernel
+// needs 64 bytes behind the code points that fill the first three bytes. Those code points take 6
+// bytes at most.
 const vectorMin = 72
 
-// useVector reports whether n bytes are enough for a kernel, and the machine has one.
+// useVector reports whether n bytes are enough for a kernel and the machine has one.
 func useVector(n int) bool { return n >= vectorMin && active != levelGeneric }
 
-// validLong is ValidUTF8 for vectorMin bytes or more, with a kernel. It checks the first code points itself, so that the
-// kernel finds bytes before those that it looks at, and the end.
+// validLong is [ValidUTF8] for vectorMin bytes or more, with a kernel. It checks the first code
+// points and the end itself. So the kernel finds bytes in front of those that it judges.
 func validLong(p []byte) bool {
 	if unfinished(p) > 0 {
 		return false
@@ -106,8 +109,8 @@ func validLong(p []byte) bool {
 	return validVector(unsafe.SliceData(p[n:]), len(p)-n, &utf8Tables)
 }
 
-// validVector reports whether the n bytes at p are valid, apart from the end, which may be inside a code point. n is 64
-// or more, and the three bytes before p are the end of a valid text.
+// validVector reports whether the n bytes at p are valid. The last code point may be incomplete. n
+// is 64 or more, and the three bytes before p are the end of a valid text.
 //
 //go:noescape
 func validVector(p *byte, n int, t *tables) bool

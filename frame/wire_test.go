@@ -20,14 +20,15 @@ func unhex(s string) []byte {
 	return b
 }
 
-// hexOf writes bytes, for building a spec.
+// hexOf returns s in hexadecimal, for building a spec.
 func hexOf(s string) string {
 	return hex.EncodeToString([]byte(s))
 }
 
-// wire turns a spec into the bytes that an endpoint receives. A spec is frames in hexadecimal, separated by "|", as a
-// server sends them. Where the letter k stands, a client puts its masking key, and masks what follows; a server puts
-// nothing. In what a client sends, the mask bit of each frame's second byte is set.
+// wire turns a spec into the bytes that an endpoint receives. A spec is frames in hexadecimal,
+// separated by "|", as a server sends them. At the letter k a client puts its masking key, and
+// masks what follows; a server puts nothing. In what a client sends, the mask bit of each frame's
+// second byte is set.
 func wire(to frame.Role, spec string) (out []byte) {
 	keys := []string{"00 00 00 00", "37 fa 21 3d", "ff 00 80 01"}
 	for i, f := range strings.Split(spec, "|") {
@@ -52,7 +53,7 @@ func wire(to frame.Role, spec string) (out []byte) {
 	return out
 }
 
-// trace is what a decoder has made of some bytes.
+// trace is what a decoder has reported.
 type trace struct {
 	events []string // whole messages and control frames, as event writes them
 	err    error
@@ -63,19 +64,19 @@ type trace struct {
 	compressed bool
 }
 
-// event writes a message or a control frame: "text 6869".
+// event formats a message or a control frame: "text 6869".
 func event(op frame.Opcode, payload []byte) string {
 	return fmt.Sprintf("%v %x", op, payload)
 }
 
-// A split says how many bytes to feed next, and whether they are read past Step where that is possible.
+// A split says how many bytes to feed next, and whether to read them past Step if that is possible.
 type split func(left int) (n int, take bool)
 
 func whole(left int) (int, bool)      { return left, false }
 func singleBytes(int) (int, bool)     { return 1, false }
 func wholeWithTake(l int) (int, bool) { return l, true }
 
-// random splits by chance, with a third of the pieces going through Take.
+// random returns a split of random lengths. A third of the pieces goes through Take.
 func random(seed uint64) split {
 	r := rand.New(rand.NewPCG(seed, 6455))
 	return func(left int) (int, bool) {
@@ -83,8 +84,8 @@ func random(seed uint64) split {
 	}
 }
 
-// feed gives the bytes to a decoder in pieces and notes what comes of it. Each piece is overwritten afterwards: the
-// decoder must not need it any more.
+// feed feeds the bytes to a decoder in pieces and returns what it reports. Each piece is
+// overwritten afterwards, since the decoder must not need it any more.
 func feed(t testing.TB, d *frame.Decoder, b []byte, next split) *trace {
 	t.Helper()
 	tr := &trace{}
@@ -128,7 +129,8 @@ func (tr *trace) end() {
 	tr.message = nil
 }
 
-// step feeds one piece to Step until it asks for more, and holds each answer against Step's contract.
+// step feeds one piece to Step until it asks for more, and checks each answer against Step's
+// contract.
 func (tr *trace) step(t testing.TB, d *frame.Decoder, in []byte) {
 	t.Helper()
 	for {
@@ -177,7 +179,7 @@ func (tr *trace) data(t testing.TB, d *frame.Decoder, ev frame.Event) {
 	}
 }
 
-// checkDead asks a decoder that has returned err for more, and expects nothing but the same.
+// checkDead asks a decoder that has returned err for more, and wants the same error again.
 func checkDead(t testing.TB, d *frame.Decoder, ev frame.Event, n int, err error) {
 	t.Helper()
 	if n != 0 || ev.Kind != frame.NeedData || ev.Data != nil {
@@ -191,7 +193,7 @@ func checkDead(t testing.TB, d *frame.Decoder, ev frame.Event, n int, err error)
 	if again := d.Take(nil); again != err {
 		t.Fatalf("Take of a dead decoder: %v, want %v", again, err)
 	}
-	if d.Remaining() != 0 || d.Between() || d.Closed() {
-		t.Fatal("a dead decoder has payload to come, is between frames or closed")
+	if d.Remaining() != 0 || d.Between() {
+		t.Fatalf("Remaining and Between of a dead decoder: %d, %t, want 0, false", d.Remaining(), d.Between())
 	}
 }

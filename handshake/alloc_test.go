@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// browserRequest is what Chromium sends, headers without meaning here included.
+// browserRequest is what Chromium sends, including headers that have no meaning here.
 const browserRequest = "GET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\nConnection: Upgrade\r\n" +
 	"Pragma: no-cache\r\nCache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +
 	"Upgrade: websocket\r\nOrigin: https://server.example.com\r\nSec-WebSocket-Version: 13\r\n" +
@@ -17,7 +17,7 @@ const browserRequest = "GET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\
 
 var browserPolicy = &Policy{Subprotocols: []string{"superchat", "chat"}, Deflate: new(DeflatePolicy)}
 
-// serverHandshake is everything that a server does on raw bytes.
+// serverHandshake does everything that a server does on raw bytes.
 func serverHandshake(tb testing.TB, in, out []byte) []byte {
 	var p Parser
 	r, n, err := p.Request(in)
@@ -34,7 +34,7 @@ func serverHandshake(tb testing.TB, in, out []byte) []byte {
 	return a.AppendResponse(out, r)
 }
 
-// wantAllocs fails if f allocates more than so often.
+// wantAllocs fails the test if f allocates more often than want.
 func wantAllocs(t *testing.T, want float64, f func()) {
 	t.Helper()
 	if raceEnabled {
@@ -50,9 +50,8 @@ func TestServerHandshakeAllocs(t *testing.T) {
 	wantAllocs(t, 8, func() { serverHandshake(t, in, out[:0]) })
 }
 
-// TestCheckAllocs shows that reading the headers of an *http.Request allocates
-// for what is kept and nothing else: a list of subprotocols, of extensions, of parameters,
-// and what was agreed.
+// TestCheckAllocs shows that reading the headers of an *http.Request allocates only what is kept: a
+// list of subprotocols, of extensions and of parameters, and what was agreed.
 func TestCheckAllocs(t *testing.T) {
 	hr, err := http.ReadRequest(bufio.NewReader(bytes.NewReader([]byte(browserRequest))))
 	if err != nil {

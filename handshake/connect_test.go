@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// connectRequest is an extended CONNECT as net/http's HTTP/2 server gives it to a
-// handler. Edits are "Name: value" lines; "Name:" alone removes the header.
+// connectRequest returns an extended CONNECT as net/http's HTTP/2 server passes it to a handler.
+// Edits are "Name: value" lines; "Name:" alone removes the header.
 func connectRequest(edits ...string) *http.Request {
 	hr := &http.Request{
 		Method: "CONNECT", Host: "server.example.com", RequestURI: "/chat", ContentLength: -1,
@@ -25,6 +25,9 @@ func connectRequest(edits ...string) *http.Request {
 			hr.RequestURI = value
 		case name == "authority":
 			hr.Host = value
+		case name == "HTTP/3": // as quic-go passes it
+			hr.Proto, hr.ProtoMajor = value, 3
+			delete(hr.Header, ":protocol")
 		case value == "":
 			delete(hr.Header, name)
 		default:
@@ -34,11 +37,10 @@ func connectRequest(edits ...string) *http.Request {
 	return hr
 }
 
-// TestConnectContinue shows that an expectation over HTTP/2 asks for no bytes
-// of HTTP/1.
+// TestConnectContinue shows that an expectation over HTTP/2 asks for no bytes of HTTP/1.
 func TestConnectContinue(t *testing.T) {
 	if NewRequest(connectRequest("Expect: 100-continue")).ExpectsContinue() {
-		t.Error("100 Continue is due over HTTP/2")
+		t.Error("ExpectsContinue over HTTP/2 = true, want false")
 	}
 }
 
@@ -54,6 +56,9 @@ var connectTests = []struct {
 	{"H2-4-12", "a plain CONNECT is no tunnel", []string{":protocol:", "path: server.example.com:80"}, 400},
 	{"H2-4-13", "another protocol", []string{":protocol:", ":protocol: foo"}, 501},
 	{"H3-3-18", "another protocol", []string{":protocol:", ":protocol: connect-udp"}, 501},
+	{"H3-3-17", "in Proto", []string{"HTTP/3: websocket"}, 200},
+	{"H3-3-17", "a plain CONNECT", []string{"HTTP/3: HTTP/3.0", "path: server.example.com:80"}, 400},
+	{"H3-3-18", "another protocol in Proto", []string{"HTTP/3: connect-udp"}, 501},
 	{"H2-5-07", "Connection", []string{"Connection: Upgrade"}, 400},
 	{"H2-5-07", "Upgrade", []string{"Upgrade: websocket"}, 400},
 	{"H2-5-07", "a key is ignored", []string{"Sec-Websocket-Key: nonsense"}, 200},
@@ -78,7 +83,7 @@ func TestConnect(t *testing.T) {
 			if errors.As(err, &e) {
 				status = e.Status
 				if h := e.Header(); h.Get("Upgrade")+h.Get("Connection") != "" {
-					t.Errorf("headers %v, which HTTP/2 does not have", h)
+					t.Errorf("headers %v, want none that HTTP/2 does not have", h)
 				}
 			}
 			if status != tt.status || r.Key != "" || r.ExpectsContinue() {
@@ -101,7 +106,7 @@ func TestConnectExchange(t *testing.T) {
 	for _, id := range []string{"H2-4-05", "H2-5-06", "H2-5-07", "H2-5-08"} {
 		t.Run(id+"/client", func(t *testing.T) {
 			if hr.Method != "CONNECT" || hr.URL.String() != "https://server.example.com/?x=1" || hr.Host != "server.example.com" || hr.ProtoMajor != 2 {
-				t.Errorf("%+v", hr)
+				t.Errorf("request %+v, want an extended CONNECT for the URL of the offer", hr)
 			}
 			h := hr.Header
 			if h.Get("Connection")+h.Get("Upgrade")+h.Get("Host")+h.Get(nameKey)+h.Get(nameAccept) != "" || len(h["X-A"]) != 2 {
@@ -114,10 +119,10 @@ func TestConnectExchange(t *testing.T) {
 	}
 	o.URL = mustURL(t, "ws://h/a%2Fb")
 	if plain, err := o.ConnectRequest(); err != nil || plain.URL.String() != "http://h/a%2Fb" {
-		t.Errorf("%v, %v", plain, err)
+		t.Errorf("ConnectRequest = %v, %v, want http and the path as it was", plain, err)
 	}
 	if hr, err := (&Offer{}).ConnectRequest(); err == nil {
-		t.Errorf("request %v without a URL", hr)
+		t.Errorf("request without a URL: %v, want an error", hr)
 	}
 
 	r := NewRequest(hr)
@@ -131,18 +136,18 @@ func TestConnectExchange(t *testing.T) {
 	resp := &http.Response{StatusCode: 200, ProtoMajor: 2, Header: http.Header{"Set-Cookie": {"e=f"}}}
 	a.AddHeader(resp.Header)
 	if len(resp.Header) != 3 || len(resp.Header["Set-Cookie"]) != 3 {
-		t.Errorf("headers %v", resp.Header)
+		t.Errorf("headers %v, want three, with three cookies", resp.Header)
 	}
 	t.Run("H2-5-09/client", func(t *testing.T) {
 		got, err := o.CheckResponse(resp)
 		if err != nil || got.Subprotocol != "b" || got.Deflate == nil || *got.Deflate != *a.Deflate {
-			t.Errorf("%+v, %v", got, err)
+			t.Errorf("CheckResponse = %+v, %v, want what the server agreed to: %+v", got, err, a)
 		}
 		for _, status := range []int{101, 300, 403, 501} {
 			resp.StatusCode = status
 			_, err := o.CheckResponse(resp)
 			if e := (*Error)(nil); !errors.As(err, &e) || e.Status != status {
-				t.Errorf("status %d: %v", status, err)
+				t.Errorf("status %d: %v, want an Error with it", status, err)
 			}
 		}
 	})

@@ -17,7 +17,7 @@ func TestErrorReply(t *testing.T) {
 			head, body, _ := strings.Cut(reply, "\r\n\r\n")
 			lines := strings.Split(head, "\r\n")
 			if date, err := time.Parse(http.TimeFormat, strings.TrimPrefix(lines[1], "Date: ")); err != nil || time.Since(date).Abs() > time.Hour {
-				t.Errorf("date line %q: %v", lines[1], err)
+				t.Errorf("date line %q: %v, want a date", lines[1], err)
 			}
 			lines[1] = "Date: D"
 			want := "xHTTP/1.1 426 Upgrade Required|Date: D|Connection: Upgrade, close|Content-Length: 94|Content-Type: text/plain; charset=utf-8|" +
@@ -44,8 +44,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestErrorExtra shows that a hook's headers reach the reply unless they would
-// break it.
+// TestErrorExtra shows that a hook's headers are in the reply, unless they would break it.
 func TestErrorExtra(t *testing.T) {
 	t.Run("HT-9110-21/server", func(t *testing.T) {
 		extra := http.Header{
@@ -68,12 +67,12 @@ func TestErrorExtra(t *testing.T) {
 		}
 		e.Header().Set("Retry-After", "0") // The caller's own.
 		if extra[name][0] != "120" {
-			t.Error("Header shares the map with Extra")
+			t.Error("Header shares the map with Extra, want a copy")
 		}
 	})
 }
 
-// TestErrorDate shows that a reply has one Date, a hook's own where it has set
+// TestErrorDate shows that a reply has one Date, and that it is the hook's own if the hook has set
 // one.
 func TestErrorDate(t *testing.T) {
 	for _, own := range []string{"", "Sun, 06 Nov 1994 08:49:37 GMT"} {
@@ -88,8 +87,8 @@ func TestErrorDate(t *testing.T) {
 	}
 }
 
-// TestErrorHead shows that the answer to HEAD announces a body and has none: RFC
-// 9110 section 9.3.2.
+// TestErrorHead shows that the answer to HEAD announces a body and does not have one: RFC 9110
+// section 9.3.2.
 func TestErrorHead(t *testing.T) {
 	r, _, err := ParseRequest([]byte(strings.Replace(browserRequest, "GET", "HEAD", 1)))
 	if err != nil {

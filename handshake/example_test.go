@@ -10,7 +10,7 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// A server that reads from a connection itself: bytes in, bytes out.
+// A server that reads from a connection itself: bytes come in, bytes go out.
 func Example() {
 	policy := handshake.Policy{Subprotocols: []string{"superchat", "chat"}}
 	answer := func(b []byte) []byte {
@@ -44,7 +44,7 @@ func Example() {
 	// Sec-WebSocket-Protocol: superchat
 }
 
-// A client: the request that it sends.
+// The request that a client sends.
 func ExampleOffer_AppendRequest() {
 	u, err := handshake.ParseURL("wss://bücher.example/chat?room=1")
 	if err != nil {
@@ -78,7 +78,7 @@ func ExampleOffer_AppendRequest() {
 func ExamplePolicy() {
 	policy := handshake.Policy{
 		Origins: []string{"https://app.example.com", "http://localhost:3000"},
-		Authorize: func(r *handshake.Request) error {
+		Check: func(r *handshake.Request) error {
 			if _, err := r.Cookie("session"); err != nil {
 				return &handshake.Error{
 					Status: http.StatusUnauthorized, Field: "Cookie", Reason: "has no session: log in first",

@@ -2,34 +2,35 @@ package handshake
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
-// Bounds of one Sec-WebSocket-Extensions header, all its lines together.
-// Whatever exceeds one is malformed.
+// Bounds of one Sec-WebSocket-Extensions header, all its lines together. A header that exceeds one
+// is refused as malformed.
 const (
 	MaxExtensions = 32 // extensions offered, or offers of one extension
 	MaxParams     = 64 // parameters of all of them together
 )
 
-// Extension is one element of a Sec-WebSocket-Extensions header: an extension
-// with its parameters in the order in which they stand (RFC 6455 section 9.1).
+// Extension is one element of a Sec-WebSocket-Extensions header: the name of an extension, and its
+// parameters in the order in which they stand (RFC 6455 section 9.1).
 type Extension struct {
 	Name   string
 	Params []Param
 }
 
-// Param is one parameter of an extension. Value is empty where the parameter has
-// none: the grammar knows no empty values. Quotes are gone.
+// Param is one parameter of an extension, without quotes. Value is empty if the parameter has none,
+// since the grammar knows no empty values.
 type Param struct {
 	Name  string
 	Value string
 }
 
-// ParseExtensions parses the values of all Sec-WebSocket-Extensions lines of a
-// message, which count as one list. Names and values are kept as they were
-// written, and may repeat. The error says what is malformed. The result shares
-// memory with values.
+// ParseExtensions parses the values of all Sec-WebSocket-Extensions lines of a message, which count
+// as one list. Names and values are kept as they were written, and may repeat. The error says what
+// is malformed. The result shares memory with values.
 func ParseExtensions(values []string) ([]Extension, error) {
 	var p extensionParser
 	for _, v := range values {
@@ -40,8 +41,8 @@ func ParseExtensions(values []string) ([]Extension, error) {
 	return p.extensions, nil
 }
 
-// AppendExtension appends e as one list element, parameters unquoted, to dst and
-// returns the extended slice. All names and values must be tokens.
+// AppendExtension appends e as one list element to dst and returns the extended slice. Parameters
+// are not quoted: all names and values must be tokens.
 func AppendExtension(dst []byte, e Extension) []byte {
 	dst = append(dst, e.Name...)
 	for _, p := range e.Params {
@@ -53,22 +54,58 @@ func AppendExtension(dst []byte, e Extension) []byte {
 	return dst
 }
 
-// Why an extension list is refused.
+// appendExtensions appends list as one header value.
+func appendExtensions(dst []byte, list []Extension) []byte {
+	for i, e := range list {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = AppendExtension(dst, e)
+	}
+	return dst
+}
+
+// validateExtensions reports the first extension of one of our own lists that can't be sent.
+func validateExtensions(list []Extension) error {
+	for i, e := range list {
+		ok := isToken(e.Name)
+		for _, p := range e.Params {
+			ok = ok && isToken(p.Name) && (p.Value == "" || isToken(p.Value))
+		}
+		if !ok {
+			return fmt.Errorf("websocket: extension %d of the list has a name or a value that is not a token (RFC 6455 section 9.1)", i+1)
+		}
+	}
+	return nil
+}
+
+// namesAreOf reports whether each name of list is one of offered, too.
+func namesAreOf(list, offered []Extension) bool {
+	for _, e := range list {
+		if !slices.ContainsFunc(offered, func(o Extension) bool { return o.Name == e.Name }) {
+			return false
+		}
+	}
+	return true
+}
+
+// The reasons why an extension list is refused.
 const (
+	reasonNotOffered  = "names an extension that was not offered"
 	reasonNoExtension = "must name at least one extension"
 	reasonExtension   = "must be a comma-separated list of extensions, each a token and its parameters after semicolons (RFC 6455 section 9.1)"
 	reasonManyExts    = "lists too many extensions or parameters"
 )
 
-// extensionParser collects extensions line by line. The parameters of all
-// extensions share one array.
+// extensionParser collects extensions line by line. The parameters of all extensions share one
+// array.
 type extensionParser struct {
 	extensions []Extension
 	params     []Param
 	s          string // what is left of the line
 }
 
-// parse parses one line. The reason is empty if it is right.
+// parse parses one line. The reason is empty if the line is right.
 //
 //	extension-list  = 1#extension
 //	extension       = token *( ";" extension-param )
@@ -99,8 +136,8 @@ func (p *extensionParser) parse(line string) (reason string) {
 	return ""
 }
 
-// reserve makes room for what the first line can hold, so that an ordinary
-// header costs two allocations.
+// reserve makes room for what the first line can hold, so that an ordinary header costs two
+// allocations.
 func (p *extensionParser) reserve() {
 	if p.extensions == nil {
 		p.extensions = make([]Extension, 0, min(1+strings.Count(p.s, ","), MaxExtensions))
@@ -108,8 +145,8 @@ func (p *extensionParser) reserve() {
 	}
 }
 
-// parseParams parses the parameters of one extension, up to the comma or the end
-// of the line. It stops early once there are too many.
+// parseParams parses the parameters of one extension, up to the comma or the end of the line. It
+// stops early if there are too many of them.
 func (p *extensionParser) parseParams() bool {
 	for p.accept(';') {
 		param := Param{Name: p.token()}
@@ -137,7 +174,7 @@ func (p *extensionParser) skipOWS() {
 	}
 }
 
-// accept takes c, if it comes next, and the whitespace around it.
+// accept consumes c, if that comes next, and the whitespace around it.
 func (p *extensionParser) accept(c byte) bool {
 	p.skipOWS()
 	if p.s == "" || p.s[0] != c {
@@ -148,7 +185,7 @@ func (p *extensionParser) accept(c byte) bool {
 	return true
 }
 
-// token takes a token, or returns "".
+// token consumes a token and returns it, or "" if there is none.
 func (p *extensionParser) token() string {
 	n := 0
 	for n < len(p.s) && tokenBytes[p.s[n]] {
@@ -159,10 +196,10 @@ func (p *extensionParser) token() string {
 	return t
 }
 
-// value takes a token or a quoted-string, or returns "". "When using the
-// quoted-string syntax variant, the value after quoted-string unescaping MUST
-// conform to the 'token' ABNF": section 9.1. So all that can be escaped is a
-// character that needs no escape.
+// value consumes a token or a quoted-string and returns its value, or "" if there is none. "When
+// using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to
+// the 'token' ABNF": section 9.1. So the only characters that can be escaped are those that need no
+// escape.
 func (p *extensionParser) value() string {
 	if p.s == "" || p.s[0] != '"' {
 		return p.token()
@@ -183,7 +220,7 @@ func (p *extensionParser) value() string {
 	return "" // The quote is never closed.
 }
 
-// unescape takes the backslashes of quoted pairs away (RFC 9110 section 5.6.4).
+// unescape removes the backslashes of quoted pairs (RFC 9110 section 5.6.4).
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
@@ -191,7 +228,7 @@ func unescape(s string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '\\' {
-			i++ // The caller has seen what it escapes.
+			i++ // value has checked that something follows
 		}
 		b = append(b, s[i])
 	}

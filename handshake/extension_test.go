@@ -64,12 +64,12 @@ func TestParseExtensions(t *testing.T) {
 		}
 	}
 	if got, err := ParseExtensions(nil); got != nil || err != nil {
-		t.Errorf("without a line: %q, %v", got, err)
+		t.Errorf("without a line: %q, %v, want nothing", got, err)
 	}
 }
 
-// TestExtensionParams shows that extensions which share an array of parameters do
-// not write into each other's.
+// TestExtensionParams shows that extensions which share an array of parameters do not overwrite
+// each other's.
 func TestExtensionParams(t *testing.T) {
 	list, err := ParseExtensions([]string{"a; b, c; d"})
 	if err != nil {
@@ -77,7 +77,7 @@ func TestExtensionParams(t *testing.T) {
 	}
 	_ = append(list[0].Params, Param{Name: "x"})
 	if list[1].Params[0].Name != "d" {
-		t.Errorf("parameters of c: %q", list[1].Params)
+		t.Errorf("parameters of c: %q, want them unchanged", list[1].Params)
 	}
 }
 
@@ -88,14 +88,14 @@ func TestAppendExtension(t *testing.T) {
 	}
 }
 
-// TestParseExtensionsStops shows that a list beyond the bounds costs no more than
-// one within them.
+// TestParseExtensionsStops shows that a list beyond the bounds takes no more memory than one within
+// them.
 func TestParseExtensionsStops(t *testing.T) {
 	t.Run("EX-9.1-10/server", func(t *testing.T) {
 		for _, list := range []string{"a" + strings.Repeat(";b", 30000), strings.Repeat("a,", 30000), strings.Repeat("a;b,", 15000)} {
 			var p extensionParser
 			if p.parse(list) == "" || cap(p.params) > 4*MaxParams || cap(p.extensions) > MaxExtensions {
-				t.Errorf("%.10s...: room for %d extensions and %d parameters", list, cap(p.extensions), cap(p.params))
+				t.Errorf("%.10s...: room for %d extensions and %d parameters, want no more than the bounds", list, cap(p.extensions), cap(p.params))
 			}
 		}
 	})

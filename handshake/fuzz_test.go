@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// FuzzParseRequest checks that a request is the same in pieces and in one go, that
-// whatever we take net/http takes too and sees alike (two parsers that disagree
-// are how requests are smuggled), and that there is a reply to everything.
+// FuzzParseRequest checks that a request is the same in pieces and in one go, that there is a reply
+// to every request, and that net/http accepts whatever we accept and understands it in the same
+// way. Requests are smuggled between two parsers that disagree.
 func FuzzParseRequest(f *testing.F) {
 	for _, row := range loadRows[serverRow](f, "testdata/server_rows.json") {
 		if row.Fill == nil {
@@ -46,11 +46,11 @@ func FuzzParseRequest(f *testing.F) {
 func compareRequest(t *testing.T, r *Request, head []byte) {
 	want, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(bytes.TrimLeft(head, "\r\n"))))
 	if err != nil {
-		// The one thing in which net/http is stricter: how long a body is.
+		// Here net/http is stricter: in how long a body is.
 		if len(r.Values("Content-Length")) > 0 || len(r.Values("Transfer-Encoding")) > 0 || len(r.Values("Trailer")) > 0 {
 			return
 		}
-		t.Fatalf("net/http refuses what we take: %v", err)
+		t.Fatalf("net/http: %v, want no error, as from this package", err)
 	}
 	if r.Method != want.Method || r.Target != want.RequestURI || r.Host != want.Host {
 		t.Fatalf("%q %q %q, net/http: %q %q %q", r.Method, r.Target, r.Host, want.Method, want.RequestURI, want.Host)
@@ -65,7 +65,7 @@ func compareRequest(t *testing.T, r *Request, head []byte) {
 	}
 }
 
-// FuzzParseResponse does the same for the other direction.
+// FuzzParseResponse checks the same for responses.
 func FuzzParseResponse(f *testing.F) {
 	for _, row := range loadRows[clientRow](f, "testdata/client_rows.json") {
 		if row.Fill == nil {
@@ -90,7 +90,7 @@ func FuzzParseResponse(f *testing.F) {
 		o := Offer{Key: testKey, Subprotocols: []string{"chat"}, Deflate: new(DeflateOffer)}
 		if a, err := o.CheckResponse(resp); err == nil {
 			if resp.StatusCode != 101 || a.Subprotocol != "" && a.Subprotocol != "chat" || resp.Header.Get(keyAccept) != testAccept {
-				t.Fatalf("accepted %+v", resp)
+				t.Fatalf("accepted %+v, want an error", resp)
 			}
 		}
 	})
@@ -107,7 +107,7 @@ func FuzzParseExtensions(f *testing.F) {
 			return
 		}
 		if len(list) == 0 || len(list) > MaxExtensions {
-			t.Fatalf("%d extensions", len(list))
+			t.Fatalf("%d extensions, want at most %d", len(list), MaxExtensions)
 		}
 		var lines []string
 		for _, e := range list {
@@ -115,16 +115,18 @@ func FuzzParseExtensions(f *testing.F) {
 		}
 		again, err := ParseExtensions([]string{strings.Join(lines, ", ")})
 		if err != nil || !reflect.DeepEqual(list, again) {
-			t.Fatalf("%q became %q, %v", list, again, err)
+			t.Fatalf("written and parsed again: %q, %v, want %q", again, err, list)
 		}
-		checkAnswer(t, list)
+		for _, wp := range []WindowPolicy{WindowAccept, WindowDemand, WindowDecline} {
+			checkAnswer(t, list, wp)
+		}
 	})
 }
 
-// checkAnswer checks the answer to offers: what was agreed lies within the policy
-// and within one of the offers, and the answer says just that.
-func checkAnswer(t *testing.T, offers []Extension) {
-	policy := &DeflatePolicy{ServerMaxWindowBits: 12, ClientMaxWindowBits: 10}
+// checkAnswer checks the answer to offers: what was agreed respects the policy and one of the
+// offers, and the answer says exactly that.
+func checkAnswer(t *testing.T, offers []Extension, wp WindowPolicy) {
+	policy := &DeflatePolicy{ServerMaxWindowBits: 12, ClientMaxWindowBits: 10, WindowPolicy: wp}
 	agreed, answer := policy.negotiate(offers)
 	if agreed == nil {
 		return
@@ -133,25 +135,26 @@ func checkAnswer(t *testing.T, offers []Extension) {
 	if err != nil || len(list) != 1 || list[0].Name != extDeflate {
 		t.Fatalf("%q: answered %q: %v", offers, answer.append(nil), err)
 	}
-	if again, ok := parseDeflate(list[0].Params); !ok || again != answer || *again.agreed() != *agreed {
+	if again, ok := parseDeflate(list[0].Params); !ok || again != answer || *again.agreement() != *agreed {
 		t.Fatalf("%q: agreed on %+v, answered %q", offers, agreed, answer.append(nil))
 	}
-	// Without takeover nothing is held between messages, whatever the window.
-	if bits := agreed.ClientMaxWindowBits; bits < 8 || bits > 10 && !agreed.ClientNoContextTakeover {
+	// Without takeover nothing is held between messages, whatever the window is.
+	if bits := agreed.ClientMaxWindowBits; bits < 8 || bits > 10 && !agreed.ClientNoContextTakeover && wp != WindowAccept {
 		t.Fatalf("%q: agreed on %+v", offers, agreed)
 	}
 	for _, e := range offers {
 		offer, ok := parseDeflate(e.Params)
 		if ok && e.Name == extDeflate && agreed.ServerMaxWindowBits >= 8 && agreed.ServerMaxWindowBits <= min(12, orMax(offer.serverBits)) &&
-			(agreed.ServerNoContextTakeover || !offer.serverNoTakeover) && (answer.clientBits == 0 || offer.clientBits != 0) {
+			(agreed.ServerNoContextTakeover || !offer.serverNoTakeover) && (answer.clientBits == 0 || offer.clientBits != 0) &&
+			(wp == WindowDemand || agreed.ClientNoContextTakeover == offer.clientNoTakeover) {
 			return
 		}
 	}
-	t.Fatalf("%q: nothing like %+v was offered", offers, agreed)
+	t.Fatalf("%q: agreed on %+v, want something that was offered", offers, agreed)
 }
 
-// FuzzParseURL checks that every URL taken gives a request that a server takes, and
-// that nothing in it moves when it is written and parsed again.
+// FuzzParseURL checks that every URL that is accepted gives a request that a server accepts, and
+// that the URL does not change when it is written and parsed again.
 func FuzzParseURL(f *testing.F) {
 	for _, tt := range urlTests {
 		f.Add(tt.raw)
@@ -167,20 +170,20 @@ func FuzzParseURL(f *testing.F) {
 		request := mustRequest(t, &Offer{URL: u, Key: testKey})
 		r, n, err := ParseRequest([]byte(request))
 		if err != nil || n != len(request) {
-			t.Fatalf("request %q: %d, %v", request, n, err)
+			t.Fatalf("request %q: %d, %v, want all of it", request, n, err)
 		}
 		if err := CheckRequest(r); err != nil {
-			t.Fatalf("request %q: %v", request, err)
+			t.Fatalf("request %q: %v, want no error", request, err)
 		}
 		again, err := ParseURL(u.String())
 		if err != nil || HostPort(again) != HostPort(u) || mustRequest(t, &Offer{URL: again, Key: testKey}) != request {
-			t.Fatalf("%q written as %q: %v", raw, u, err)
+			t.Fatalf("%q written as %q and parsed again: %v, want the same", raw, u, err)
 		}
 	})
 }
 
-// FuzzOrigin checks that the default policy never takes an origin whose host, as
-// net/url reads it, is not the request's.
+// FuzzOrigin checks that the default policy never accepts an origin whose host, as net/url reads
+// it, is not the request's.
 func FuzzOrigin(f *testing.F) {
 	for _, row := range loadRows[serverRow](f, "testdata/server_rows.json") {
 		if r, _, err := ParseRequest([]byte(row.Request)); err == nil && row.Fill == nil {
@@ -198,7 +201,7 @@ func FuzzOrigin(f *testing.F) {
 		}
 		authority := &url.URL{Host: host}
 		if !strings.EqualFold(u.Hostname(), authority.Hostname()) || u.User != nil || u.Path != "" {
-			t.Fatalf("origin %q may connect to %q", value, host)
+			t.Fatalf("origin %q may connect to %q, want it refused", value, host)
 		}
 	})
 }

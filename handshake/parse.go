@@ -7,51 +7,49 @@ import (
 	"strings"
 )
 
-// Bounds of what is read. A peer that exceeds one is refused at once, whatever
-// else it may still send.
+// Bounds of what is read. A peer that exceeds one is refused at once, whatever else it may still
+// send.
 const (
-	// MaxHeaderBytes bounds a request up to its blank line, in bytes, and a
-	// response together with the interim responses ahead of it. Status 431.
+	// MaxHeaderBytes is the greatest size, in bytes, of a request up to its blank line, or of a
+	// response together with the interim responses before it. A longer request gets status 431.
 	MaxHeaderBytes = 64 << 10
-	// MaxHeaderFields bounds the header lines of one message. Status 431.
+	// MaxHeaderFields is the greatest number of header lines in one message. A request with more
+	// gets status 431.
 	MaxHeaderFields = 256
-	// MaxInterim bounds the 1xx responses ahead of a final one.
+	// MaxInterim is the greatest number of 1xx responses before a final one.
 	MaxInterim = 10
 
-	// maxEmptyLines is how many empty lines are skipped ahead of a request.
+	// maxEmptyLines is how many empty lines before a request are skipped.
 	maxEmptyLines = 4
 )
 
-// Parser finds and parses the header section of an HTTP/1 message that arrives
-// in pieces. It remembers how far it has looked, so that a message costs time
-// linear in its size even if it comes byte by byte. The zero value is ready; a
-// Parser serves one message. It keeps no reference to the bytes.
+// Parser finds and parses the header section of an HTTP/1 message that arrives in pieces. It
+// remembers how far it has looked, so that parsing takes time linear in the size of the message,
+// even if the bytes come one by one. The zero value is ready. A Parser is for one message, is not
+// safe for concurrent use, and keeps no reference to the bytes.
 type Parser struct {
-	start   int // where the header section at hand begins
+	start   int // where the current header section begins
 	scanned int // no blank line ends before this offset
 	interim int // interim responses skipped so far
 }
 
-// ParseRequest parses the header section of a request in one call. See
-// [Parser.Request].
+// ParseRequest parses the header section of a request in one call. See [Parser.Request].
 func ParseRequest(b []byte) (r *Request, n int, err error) { return new(Parser).Request(b) }
 
-// ParseResponse parses the header section of a response in one call. See
-// [Parser.Response].
+// ParseResponse parses the header section of a response in one call. See [Parser.Response].
 func ParseResponse(b []byte) (resp *http.Response, n int, err error) {
 	return new(Parser).Response(b)
 }
 
-// Request parses the request at the start of b. Its n is the length of the
-// header section: b[n:] is what came after it. With n == 0 and a nil error more
-// bytes are needed: call again with the same bytes and more of them appended.
+// Request parses the request at the start of b. n is the length of its header section: b[n:] is
+// what came after it. If n is 0 and err is nil, more bytes are needed: call again with the same
+// bytes and more of them appended.
 //
-// It applies the rules of RFC 9112 alone; [CheckRequest] decides whether the
-// request is a WebSocket handshake. A line may end in LF instead of CRLF
-// (section 2.2), but a CR elsewhere, whitespace before a colon (section 5.1), a
-// folded line (section 5.2) and a missing, second or absurd Host (section 3.2)
-// are refused. The error is an *[Error] with status 400, 431 or 505. The
-// Request holds copies and may be kept.
+// Request applies the rules of RFC 9112 alone; [CheckRequest] decides whether the request is a
+// WebSocket handshake. A line may end in LF instead of CRLF (section 2.2). But a CR elsewhere,
+// whitespace before a colon (section 5.1), a folded line (section 5.2), and a missing, second or
+// invalid Host (section 3.2) are refused. The error is an *[Error] with status 400, 431 or 505. The
+// result holds copies and may be kept.
 func (p *Parser) Request(b []byte) (r *Request, n int, err error) {
 	p.start = skipEmptyLines(b)
 	if len(b) > p.start && b[p.start] != '\r' && b[p.start] != '\n' && !tokenBytes[b[p.start]] {
@@ -71,9 +69,9 @@ func (p *Parser) Request(b []byte) (r *Request, n int, err error) {
 	return r, end, nil
 }
 
-// skipEmptyLines returns the offset of the request line: "a server that is
-// expecting to receive and parse a request-line SHOULD ignore at least one
-// empty line (CRLF) received prior to the request-line", RFC 9112 section 2.2.
+// skipEmptyLines returns the offset of the request line. "A server that is expecting to receive and
+// parse a request-line SHOULD ignore at least one empty line (CRLF) received prior to the
+// request-line": RFC 9112 section 2.2.
 func skipEmptyLines(b []byte) (start int) {
 	for range maxEmptyLines {
 		switch {
@@ -86,9 +84,8 @@ func skipEmptyLines(b []byte) (start int) {
 	return start
 }
 
-// end returns the offset behind the blank line that ends the header section at
-// p.start, or 0 while it has not arrived. Each byte is looked at once over all
-// calls.
+// end returns the offset after the blank line that ends the header section at p.start, or 0 as long
+// as that line has not arrived. Over all calls it looks at each byte once.
 func (p *Parser) end(b []byte) int {
 	for i := max(p.scanned, p.start); ; {
 		j := bytes.IndexByte(b[i:], '\n')
@@ -97,8 +94,8 @@ func (p *Parser) end(b []byte) int {
 			return 0
 		}
 		i += j + 1
-		// The line that ends here is blank if nothing, or a CR, lies between
-		// its LF and the one before it.
+		// The line that ends here is blank if nothing or only a CR stands between its LF and the
+		// one before.
 		line := bytes.TrimSuffix(b[p.start:i-1], []byte("\r"))
 		if len(line) == 0 || line[len(line)-1] == '\n' {
 			return i
@@ -117,8 +114,8 @@ func badRequest(field, reason string) *Error {
 	return &Error{Status: http.StatusBadRequest, Field: field, Reason: reason}
 }
 
-// parseRequest parses a whole header section, which it keeps as the one string
-// that all names and values are parts of.
+// parseRequest parses a whole header section. The Request keeps head as the one string that all its
+// names and values are parts of.
 func parseRequest(head string) (*Request, *Error) {
 	line, rest, ok := cutLine(head)
 	r := new(Request)
@@ -139,28 +136,26 @@ func parseRequest(head string) (*Request, *Error) {
 	if err != nil {
 		return nil, badRequest(fieldRequestLine, badTarget)
 	}
-	// "When an origin server receives a request with an absolute-form of
-	// request-target, the origin server MUST ignore the received Host header
-	// field (if any) and instead use the host information of the
-	// request-target": RFC 9112 section 3.2.2.
+	// "When an origin server receives a request with an absolute-form of request-target, the origin
+	// server MUST ignore the received Host header field (if any) and instead use the host
+	// information of the request-target": RFC 9112 section 3.2.2.
 	if r.URL = u; u.Host != "" {
 		r.Host = u.Host
 	}
 	return r, nil
 }
 
-// cutLine splits s behind its first line, which it returns without its end. It
-// is not ok if there is no LF, or a CR anywhere but right before it: "a
-// recipient of such a bare CR MUST consider that element to be invalid", RFC
-// 9112 section 2.2.
+// cutLine splits s after its first line, which it returns without its end. It is not ok if there is
+// no LF, or if a CR stands anywhere but right before the LF. "A recipient of such a bare CR MUST
+// consider that element to be invalid": RFC 9112 section 2.2.
 func cutLine(s string) (line, rest string, ok bool) {
 	line, rest, ok = strings.Cut(s, "\n")
 	line = strings.TrimSuffix(line, "\r")
 	return line, rest, ok && strings.IndexByte(line, '\r') < 0
 }
 
-// parseRequestLine parses "method SP request-target SP HTTP-version" (RFC 9112
-// section 3) and nothing looser: tolerance here lets two parsers disagree.
+// parseRequestLine parses "method SP request-target SP HTTP-version" (RFC 9112 section 3) and
+// nothing looser. Tolerance here would let two parsers disagree.
 func (r *Request) parseRequestLine(line string) bool {
 	var version string
 	var ok1, ok2 bool
@@ -184,12 +179,11 @@ func parseVersion(s string) (major, minor int, ok bool) {
 // isDigit reports whether c is a decimal digit.
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// parseFields parses the header lines up to the blank one. "A server MUST
-// respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
-// that lacks a Host header field and to any request message that contains more
-// than one Host header field line": RFC 9112 section 3.2.
+// parseFields parses the header lines up to the blank one. "A server MUST respond with a 400 (Bad
+// Request) status code to any HTTP/1.1 request message that lacks a Host header field and to any
+// request message that contains more than one Host header field line": RFC 9112 section 3.2.
 func (r *Request) parseFields(s string) *Error {
-	// The blank line counts, the Host line goes elsewhere.
+	// The blank line is counted, the Host line is stored elsewhere.
 	lines := strings.Count(s, "\n") - 1
 	if lines > MaxHeaderFields {
 		return errHeaderTooLarge
@@ -206,8 +200,8 @@ func (r *Request) parseFields(s string) *Error {
 		case reason != "":
 			return badRequest(fieldHeader, reason)
 		case equalFold(f.name, "Host"):
-			// "or a Host header field with an invalid field value"; an empty
-			// one is valid beside a target that has the authority.
+			// "or a Host header field with an invalid field value". An empty value is valid if the
+			// target has the authority.
 			if f.value != "" && !isAuthority(f.value) {
 				return badRequest("Host", badHost)
 			}
@@ -224,8 +218,8 @@ func (r *Request) parseFields(s string) *Error {
 	return nil
 }
 
-// parseField parses one header line (RFC 9112 section 5), not empty, that
-// cutLine found ok or not. The reason is empty if it is right.
+// parseField parses one header line that is not empty (RFC 9112 section 5). ok says whether cutLine
+// found the line ok. The reason is empty if the line is right.
 func parseField(line string, ok bool) (f field, reason string) {
 	if !ok {
 		return f, "has a CR that does not end a line"

@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// TestParserPieces feeds messages byte by byte. The result must be that of one
-// call, and each call must look at the new bytes alone: that makes the cost of a
-// message linear in its size.
+// TestParserPieces feeds messages byte by byte. The result must be that of one call. Each call must
+// look at the new bytes alone, which makes the cost of a message linear in its size.
 func TestParserPieces(t *testing.T) {
 	const early = "early"
 	t.Run("HS-4.2-14/server", func(t *testing.T) { // What came early is left to the caller.
@@ -44,7 +43,7 @@ func TestParserPieces(t *testing.T) {
 	})
 }
 
-// TestParserLimits shows that endless input is refused while it still arrives.
+// TestParserLimits shows that endless input is refused while it is still arriving.
 func TestParserLimits(t *testing.T) {
 	endless := []string{
 		"GET /" + strings.Repeat("a", MaxHeaderBytes),
@@ -72,23 +71,23 @@ func TestParserLimits(t *testing.T) {
 	})
 	full := "GET / HTTP/1.1\r\nHost: h\r\nX-A: " + strings.Repeat("a", MaxHeaderBytes-len("GET / HTTP/1.1\r\nHost: h\r\nX-A: \r\n\r\n")) + "\r\n\r\n"
 	if _, n, err := ParseRequest([]byte(full)); n != MaxHeaderBytes || err != nil {
-		t.Errorf("a request of exactly the limit: %d, %v", n, err)
+		t.Errorf("a request of exactly the limit: %d, %v, want all of it", n, err)
 	}
 	if r, n, err := ParseRequest([]byte(full[:MaxHeaderBytes-1])); r != nil || n != 0 || err != nil {
 		t.Errorf("one byte less: %d, %v", n, err)
 	}
 	full = strings.Replace(full, "GET / HTTP/1.1", "HTTP/1.1 101 O", 1)
 	if _, n, err := ParseResponse([]byte(full)); n != MaxHeaderBytes || err != nil {
-		t.Errorf("a response of exactly the limit: %d, %v", n, err)
+		t.Errorf("a response of exactly the limit: %d, %v, want all of it", n, err)
 	}
-	// What has no end after exactly the limit may still get one.
+	// A message that has no end after exactly the limit may still get one.
 	if resp, n, err := ParseResponse([]byte(full[:MaxHeaderBytes-1] + "x")); resp != nil || n != 0 || err != nil {
 		t.Errorf("a response without an end: %d, %v", n, err)
 	}
 }
 
-// TestParseOpaque shows that bytes beyond ASCII pass through as they are: RFC 6455
-// section 8.1 is about messages, and HTTP has no charset for headers.
+// TestParseOpaque shows that bytes beyond ASCII pass as they are: RFC 6455 section 8.1 is about
+// messages, and HTTP has no charset for headers.
 func TestParseOpaque(t *testing.T) {
 	const value = "a\xff\x80b"
 	t.Run("U8-8.1-10/server", func(t *testing.T) {
@@ -118,7 +117,7 @@ func TestParseCopies(t *testing.T) {
 	}
 }
 
-// TestResponseRefusal shows what a caller finds in a response that opens nothing:
+// TestResponseRefusal shows what a caller finds in a response that does not open a WebSocket:
 // HC-4.1-20, HC-4.1-33, HS-4.2-27.
 func TestResponseRefusal(t *testing.T) {
 	const head = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=a\r\nSet-Cookie: a=b\r\nContent-Length: 4\r\n\r\n"
@@ -137,7 +136,7 @@ func TestResponseRefusal(t *testing.T) {
 		})
 	}
 	_, err = new(Offer).CheckResponse(resp)
-	if err == nil || err.Error() != "websocket: handshake: status line: asks for credentials: see the WWW-Authenticate or Proxy-Authenticate header (status 401)" {
+	if err == nil || err.Error() != "websocket: handshake: status line: asks for credentials: see the WWW-Authenticate header (status 401)" {
 		t.Errorf("error %q", err)
 	}
 	for _, tt := range []struct {
@@ -150,17 +149,30 @@ func TestResponseRefusal(t *testing.T) {
 		{399, "/", "Location"},
 		{302, "", "accept"},
 		{400, "/", "accept"},
-		{401, "", "WWW-Authenticate"},
+		{401, "", "credentials"},
 		{403, "", "accept"},
 		{404, "", "at this path?"},
-		{407, "", "Proxy-Authenticate"},
-		{429, "", "Retry-After"},
+		{407, "", "credentials"},
+		{429, "", "for now"},
 		{500, "", "body"},
-		{503, "", "Retry-After"},
+		{503, "", "for now"},
 	} {
 		resp := &http.Response{StatusCode: tt.status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Location": {tt.location}}}
 		if _, err := new(Offer).CheckResponse(resp); err == nil || !strings.Contains(err.Error(), tt.say) {
-			t.Errorf("status %d: error %v does not say %q", tt.status, err, tt.say)
+			t.Errorf("status %d: error %v, want one that says %q", tt.status, err, tt.say)
+		}
+	}
+}
+
+// TestIsOwnHeader: what the handshake writes itself, and what would announce a body.
+func TestIsOwnHeader(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Upgrade": true, "connection": true, "CONTENT-LENGTH": true, "Transfer-Encoding": true,
+		"Sec-WebSocket-Accept": true, "sec-websocket-protocol": true, "Sec-WebSocket-Extensions": true,
+		"Set-Cookie": false, "Host": false, "X-Upgrade": false, "": false,
+	} {
+		if got := IsOwnHeader(name); got != want {
+			t.Errorf("IsOwnHeader(%q) = %t, want %t", name, got, want)
 		}
 	}
 }

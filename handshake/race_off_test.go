@@ -2,5 +2,5 @@
 
 package handshake
 
-// raceEnabled says that the race detector is on, which allocates by itself.
+// raceEnabled says whether the race detector is on, which allocates itself.
 const raceEnabled = false

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// The tables of requirements are in testdata, since conn shows the same rows
-// over connections. See testdata/README.md for what the members mean.
+// The tables of requirements are in testdata, since conn shows the same rows over connections.
+// testdata/README.md explains their members.
 
 type fill struct {
 	Text  string
@@ -34,10 +34,16 @@ func (f *fill) in(s string) string {
 }
 
 type deflateRow struct {
-	ServerNoContextTakeover bool `json:"server_no_context_takeover"`
-	ClientNoContextTakeover bool `json:"client_no_context_takeover"`
-	ServerMaxWindowBits     int  `json:"server_max_window_bits"`
-	ClientMaxWindowBits     int  `json:"client_max_window_bits"`
+	ServerNoContextTakeover bool         `json:"server_no_context_takeover"`
+	ClientNoContextTakeover bool         `json:"client_no_context_takeover"`
+	ServerMaxWindowBits     int          `json:"server_max_window_bits"`
+	ClientMaxWindowBits     int          `json:"client_max_window_bits"`
+	WindowPolicy            WindowPolicy `json:"window_policy"`
+}
+
+// agreement returns what both sides agree on by this row.
+func (r *deflateRow) agreement() Deflate {
+	return Deflate{r.ServerNoContextTakeover, r.ClientNoContextTakeover, r.ServerMaxWindowBits, r.ClientMaxWindowBits}
 }
 
 type serverRow struct {
@@ -99,8 +105,7 @@ func loadRows[T any](tb testing.TB, path string) []T {
 	return rows
 }
 
-// runRows runs a subtest ID/role/note for each row, the rows of one requirement
-// together.
+// runRows runs a subtest ID/role/note for each row. The rows of one requirement are together.
 func runRows[T any](t *testing.T, role string, rows []T, name func(*T) (id, note string), test func(*testing.T, *T)) {
 	groups := map[string][]*T{}
 	var order []string
@@ -126,7 +131,7 @@ func runServerRows(t *testing.T, test func(*testing.T, *serverRow)) {
 	runRows(t, "server", rows, func(r *serverRow) (string, string) { return r.ID, r.Note }, test)
 }
 
-// serve is a server in three lines: request in, response out.
+// serve returns the response of a server to a request.
 func serve(r *Request, p *Policy) []byte {
 	err := CheckRequest(r)
 	var a Accepted
@@ -154,7 +159,7 @@ func TestServerRows(t *testing.T) {
 		}
 		checkReply(t, row, row.Status, string(reply))
 		if r != nil && row.Status == 101 && r.ExpectsContinue() != row.Continue {
-			t.Errorf("ExpectsContinue = %v", r.ExpectsContinue())
+			t.Errorf("ExpectsContinue() = %t, want %t", r.ExpectsContinue(), row.Continue)
 		}
 	})
 }
@@ -177,7 +182,7 @@ func checkReply(t *testing.T, row *serverRow, status int, reply string) {
 	if status != row.Status {
 		return // net/http has its own idea of this row.
 	}
-	// ReadResponse takes a Connection header with "close" in it away.
+	// ReadResponse removes a Connection header that has "close" in it.
 	_, after, _ := strings.Cut(reply, "\r\n")
 	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(after))).ReadMIMEHeader()
 	if err != nil {
@@ -195,12 +200,12 @@ func checkReply(t *testing.T, row *serverRow, status int, reply string) {
 		}
 	}
 	if resp.Request.Method != "HEAD" && !strings.Contains(string(body), row.BodyContains) && resp.Header.Get("X-Content-Type-Options") != "" {
-		t.Errorf("body %q does not name %q", body, row.BodyContains)
+		t.Errorf("body %q, want it to name %q", body, row.BodyContains)
 	}
 }
 
-// TestServerRowsNetHTTP runs the same rows behind net/http's own parser and its
-// own ideas of what a request is.
+// TestServerRowsNetHTTP runs the same rows behind net/http's own parser, which has its own idea of
+// what a request is.
 func TestServerRowsNetHTTP(t *testing.T) {
 	var policy atomic.Pointer[Policy]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -238,7 +243,7 @@ func exchange(t *testing.T, addr net.Addr, request string) string {
 	var reply strings.Builder
 	_, err = b.WriteTo(&reply)
 	if reply.Len() == 0 {
-		t.Fatalf("no reply: %v", err)
+		t.Fatalf("no reply: %v, want one", err)
 	}
 	return reply.String()
 }
@@ -257,7 +262,7 @@ func TestClientRows(t *testing.T) {
 			a, err = row.offer(t).CheckResponse(resp)
 		}
 		if !row.OK {
-			checkRefused(t, row, err)
+			wantRefusal(t, row, err)
 			return
 		}
 		if err != nil {
@@ -266,7 +271,7 @@ func TestClientRows(t *testing.T) {
 		if a.Subprotocol != row.Subprotocol {
 			t.Errorf("Subprotocol = %q, want %q", a.Subprotocol, row.Subprotocol)
 		}
-		if (a.Deflate == nil) != (row.Deflate == nil) || a.Deflate != nil && *a.Deflate != Deflate(*row.Deflate) {
+		if (a.Deflate == nil) != (row.Deflate == nil) || a.Deflate != nil && *a.Deflate != row.Deflate.agreement() {
 			t.Errorf("Deflate = %+v, want %+v", a.Deflate, row.Deflate)
 		}
 		if response[n:] != row.Left {
@@ -275,8 +280,8 @@ func TestClientRows(t *testing.T) {
 	})
 }
 
-// checkRefused wants an Error with the field and the status of the row.
-func checkRefused(t *testing.T, row *clientRow, err error) {
+// wantRefusal wants an Error with the field and the status of the row.
+func wantRefusal(t *testing.T, row *clientRow, err error) {
 	t.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
@@ -290,7 +295,7 @@ func checkRefused(t *testing.T, row *clientRow, err error) {
 	}
 }
 
-// mustURL parses a URL that is right.
+// mustURL parses a valid URL.
 func mustURL(tb testing.TB, raw string) *url.URL {
 	tb.Helper()
 	u, err := ParseURL(raw)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Why a list of subprotocols is refused.
+// The reasons why a list of subprotocols is refused.
 const (
 	reasonNoSubprotocol    = "must name at least one subprotocol, or not be sent"
 	reasonBadSubprotocol   = "must be a comma-separated list of tokens (RFC 6455 section 4.1)"
@@ -15,11 +15,10 @@ const (
 	reasonManySubprotocols = "names too many subprotocols: send at most 128"
 )
 
-// appendSubprotocols appends the elements of one Sec-WebSocket-Protocol line to
-// list. "The elements that comprise this value MUST be non-empty strings with
-// characters in the range U+0021 to U+007E not including separator characters
-// [...] and MUST all be unique strings": RFC 6455 section 4.1, item 10. The
-// reason is empty if they are.
+// appendSubprotocols appends the elements of one Sec-WebSocket-Protocol line to list. It returns
+// the reason why the line is refused, or "". "The elements that comprise this value MUST be
+// non-empty strings with characters in the range U+0021 to U+007E not including separator
+// characters [...] and MUST all be unique strings": RFC 6455 section 4.1, item 10.
 func appendSubprotocols(list []string, line string) (_ []string, reason string) {
 	before := len(list)
 	if list == nil {
@@ -42,15 +41,16 @@ func appendSubprotocols(list []string, line string) (_ []string, reason string) 
 	return list, ""
 }
 
-// validateSubprotocols reports the first name of a list of our own that could not
-// be sent or would be sent twice.
+// validateSubprotocols reports the first name of one of our own lists that can't be sent or that
+// would be sent twice. The error does not repeat the name, since in some lists it is a user's
+// token.
 func validateSubprotocols(list []string) error {
 	for i, s := range list {
 		if !isToken(s) {
-			return fmt.Errorf("websocket: subprotocol %q is not a token (RFC 6455 section 4.1, item 10)", s)
+			return fmt.Errorf("websocket: subprotocol %d of the list is not a token (RFC 6455 section 4.1, item 10)", i+1)
 		}
 		if slices.Contains(list[:i], s) {
-			return fmt.Errorf("websocket: subprotocol %q is listed twice", s)
+			return fmt.Errorf("websocket: subprotocol %d of the list is listed twice", i+1)
 		}
 	}
 	if len(list) > MaxSubprotocols {
@@ -59,9 +59,9 @@ func validateSubprotocols(list []string) error {
 	return nil
 }
 
-// selectSubprotocol returns the first of the server's subprotocols that the
-// client offers, or what the hook says; "" is none, and no error. "The value
-// chosen MUST be derived from the client's handshake": RFC 6455 section 4.2.2.
+// selectSubprotocol returns the first of the server's subprotocols that the client offers, or the
+// hook's choice. It returns "" for none, which is not an error. "The value chosen MUST be derived
+// from the client's handshake": RFC 6455 section 4.2.2.
 func selectSubprotocol(r *Request, p *Policy) (string, error) {
 	if p.SelectSubprotocol == nil {
 		for _, s := range p.Subprotocols {

@@ -2,7 +2,7 @@ package mask
 
 import "testing"
 
-// Neither function allocates, nor makes its caller's arrays move to the heap.
+// Neither function allocates, and neither makes its caller's arrays move to the heap.
 func TestAllocs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -15,7 +15,7 @@ func TestAllocs(t *testing.T) {
 			}
 		})
 		if n != 0 {
-			t.Errorf("%v allocations", n)
+			t.Errorf("%v allocations, want none", n)
 		}
 	})
 }

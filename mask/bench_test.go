@@ -7,10 +7,11 @@ import (
 	"github.com/rfc6455/ws/internal/cpu"
 )
 
-// The benchmarks put this package beside two rivals in the same run: a plain loop over 8-byte words, and a copy of
-// the same bytes by the runtime. Slices begin 10 bytes after a multiple of 64, as a payload does after the header of
-// a short frame in a fresh buffer, and hold bytes: pages that nobody has written all share one page of zeros, which
-// caches treat in a way of their own.
+// The benchmarks measure this package and two rivals in the same run: a plain loop over 8-byte
+// words, and the runtime's copy of the same bytes. Slices begin 10 bytes after a multiple of 64, as
+// a payload does after the header of a short frame in a fresh buffer. They have been written to:
+// pages that nobody has written all share one page of zeros, which caches treat in a way of their
+// own.
 //
 //	go test -bench . -count 6 ./mask
 
@@ -31,7 +32,7 @@ func wordLoop(dst, src []byte, key uint32) uint32 {
 	return next
 }
 
-// wordLoopInPlace is the plain loop for one slice, which the compiler makes faster code of.
+// wordLoopInPlace is the plain loop for one slice, for which the compiler makes faster code.
 //
 //go:noinline
 func wordLoopInPlace(p []byte, key uint32) uint32 {
@@ -86,8 +87,9 @@ func atLevels(f func(name string)) {
 	}
 }
 
-// BenchmarkMessages masks 64 messages of mixed lengths that lie in one buffer with their headers between them, as a
-// server finds them. A single slice that is masked over and over waits for its own stores; these do not.
+// BenchmarkMessages masks 64 messages of mixed lengths that lie in one buffer with their headers
+// between them, as a server finds them. A single slice that is masked again and again has to wait
+// for its own stores. These messages do not.
 func BenchmarkMessages(b *testing.B) {
 	for _, r := range []struct{ shortest, longest int }{{0, 31}, {32, 63}, {64, 255}, {256, 1023}, {1024, 8191}} {
 		buffer := aligned(64 * (r.longest + 6))

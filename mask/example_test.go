@@ -7,7 +7,7 @@ import (
 	"github.com/rfc6455/ws/mask"
 )
 
-// The masked frame of RFC 6455 section 5.7: its header is followed by the four bytes of the key and the payload.
+// The masked frame of RFC 6455 section 5.7: a header, the four bytes of the key, and the payload.
 func ExampleXOR() {
 	frame := []byte{0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}
 	key, payload := binary.LittleEndian.Uint32(frame[2:]), frame[6:]
@@ -30,7 +30,8 @@ func ExampleXOR_pieces() {
 	// lo
 }
 
-// A client masks what it sends into a buffer of its own, so that its caller's bytes stay as they are.
+// A client masks what it sends into a buffer of its own, so that its caller's bytes stay as they
+// are.
 func ExampleCopy() {
 	message := []byte("Hello")
 	key := []byte{0x37, 0xfa, 0x21, 0x3d}

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// The fuzz targets hold both functions against the byte loop, cut in two and at a chosen alignment, at the level of
-// this machine.
+// The fuzz targets compare both functions with the byte loop, at the level of this machine. The
+// payload is cut in two and begins at a chosen alignment.
 
-// seed adds the lengths around which the code takes another way.
+// seed adds the lengths at which the code takes another path.
 func seed(f *testing.F) {
 	for i, n := range []int{0, 1, 3, 4, 7, 8, 16, 17, 63, 64, 127, 128, 255, 256, 320, 600} {
 		f.Add(random(n), phases[i%4], uint8(i), uint16(n/3))

@@ -3,18 +3,19 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Both kernels have the same shape. A key that is rotated by the length (RFC 6455 section 5.3: byte i takes key byte
-// i modulo 4) masks the blocks at the end, which are loaded before anything is stored and stored last; where they lie
-// across bytes that were masked before, they store the same values again. Short slices are two runs of blocks, from
-// the start and from the end. Longer ones are a block at the start, a loop that stores to aligned addresses only,
-// since an unaligned 64-byte store always touches two cache lines, and a run of blocks at the end.
+// Both kernels have the same shape. The blocks at the end are masked with the key rotated by the
+// length (RFC 6455 section 5.3: byte i takes key byte i modulo 4). They are loaded before anything
+// is stored, and stored last. Bytes of theirs that were masked before get the same values again.
+// Short slices are two runs of blocks, one from the start and one up to the end. Longer slices are
+// a block at the start, a loop that stores to aligned addresses only, since an unaligned 64-byte
+// store always touches two cache lines, and a run of blocks at the end.
 //
 //	DI, SI  dst and src, moving
 //	BX      n
 //	R8, R9  start and end of dst
 //	R10     where the loop ends
-//	AX, DX  the key at the start and the key at the end, which is that of every block at the end: each begins a
-//	        multiple of 4 bytes before it
+//	AX, DX  the key at the start and the key at the end, which all blocks at the end take: each
+//	        begins a multiple of 4 bytes before the end
 
 // func vector(dst, src *byte, n int, key uint32)
 TEXT ·vector(SB), NOSPLIT|NOFRAME, $0-28
@@ -23,7 +24,7 @@ TEXT ·vector(SB), NOSPLIT|NOFRAME, $0-28
 	MOVQ n+16(FP), BX
 	MOVL key+24(FP), AX
 
-	// The key at byte n: rotated right by 8 bits for each byte.
+	// The key at byte n is rotated right by 8 bits for each byte.
 	MOVL BX, CX
 	SHLL $3, CX
 	MOVL AX, DX

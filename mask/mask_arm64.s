@@ -2,9 +2,10 @@
 
 #include "textflag.h"
 
-// The last 64 bytes are masked with the key rotated by the length (RFC 6455 section 5.3: byte i takes key byte i
-// modulo 4). They are loaded before anything is stored and stored last; where they lie across bytes that the loop
-// has masked, they store the same values again. The loop takes the 64-byte blocks before them.
+// The last 64 bytes are masked with the key rotated by the length (RFC 6455 section 5.3: byte i
+// takes key byte i modulo 4). They are loaded before anything is stored, and stored last. Bytes of
+// theirs that the loop has masked get the same values again. The loop masks the 64-byte blocks
+// before them.
 //
 //	R0, R1  dst and src, moving
 //	R2      n, then where in dst the loop ends: 64 bytes before the end
@@ -17,7 +18,7 @@ TEXT ·vector(SB), NOSPLIT|NOFRAME, $0-28
 	MOVD  n+16(FP), R2
 	MOVWU key+24(FP), R3
 
-	// The key at byte n, and so at n - 64: rotated right by 8 bits for each byte.
+	// The key at byte n, and so at n - 64, is rotated right by 8 bits for each byte.
 	LSLW $3, R2, R4
 	RORW R4, R3, R4
 	VDUP R3, V16.S4

@@ -14,15 +14,15 @@ func TestUseVector(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, n := range []int{0, vectorMin - 1, vectorMin, vectorMin + 1, 1 << 20} {
 			if got, want := useVector(n), n >= vectorMin && active != levelGeneric; got != want {
-				t.Errorf("useVector(%d) = %t", n, got)
+				t.Errorf("useVector(%d) = %t, want %t", n, got, want)
 			}
 		}
 	})
 }
 
-// Each level has a kernel of its own, and it is the one that runs. Kernels that are right give the same result, so
-// this looks where they need not: with src one byte behind dst, which Copy refuses, the bytes depend on how many are
-// loaded before the first of them is stored.
+// Each level runs a kernel of its own. Correct kernels give the same result for arguments that
+// vector allows. So this test passes src one byte behind dst, which Copy refuses: then the bytes
+// depend on how many are loaded before the first of them is stored.
 func TestKernelOfLevel(t *testing.T) {
 	seen := make(map[string]cpu.Level)
 	eachLevel(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestKernelOfLevel(t *testing.T) {
 		b := random(n + 1)
 		vector(unsafe.SliceData(b[1:]), unsafe.SliceData(b), n, phases[0])
 		if l, ok := seen[string(b)]; ok {
-			t.Errorf("the kernel of level %d ran", l)
+			t.Errorf("the kernel of level %v ran, want that of level %v", l, active)
 		}
 		seen[string(b)] = active
 	})

@@ -5,23 +5,25 @@ import (
 	"unsafe"
 )
 
-// The code in this file is built on every machine. Long slices are handed to vector where there is such a thing; short
-// ones stay here, since the call would take longer than the work.
+// The code in this file is built on every machine. It hands long slices to vector, if the machine
+// has a kernel, and masks short ones itself, since for those the call would take longer than the
+// work.
 //
-// The functions share a scheme. The last word of the slice is loaded before anything is stored and stored after
-// everything else. It may lie across bytes that the loop has masked already; it was loaded before that and gives
-// them the same value again. So no length needs a loop over its last few bytes, and masking in place stays right.
+// Both functions load the last word of the slice before they store anything, and store it after
+// everything else. That word may overlap bytes that the loop has masked already. It was loaded
+// before that, so it gives them the same value again. Therefore no length needs a loop over its
+// last few bytes, and masking in place is right, too.
 
-// le reads and writes words in the byte order of keys, on machines of either order.
+// le reads and writes words in the byte order of keys, whatever the order of the machine is.
 var le = binary.LittleEndian
 
-// double returns key twice, as the key of an 8-byte word.
+// double returns the key of an 8-byte word: key, twice.
 func double(key uint32) uint64 {
 	return uint64(key)<<32 | uint64(key)
 }
 
-// xorWords is XOR. It is one function with a case for each range of lengths, because another call would take a fifth
-// of the time that a short message needs.
+// xorWords implements [XOR]. It is one function with a case for each range of lengths, because a
+// further call would take a fifth of the time that a short message needs.
 func xorWords(p []byte, key uint32) uint32 {
 	n := len(p)
 	next := rotate(key, n)
@@ -55,8 +57,9 @@ func xorWords(p []byte, key uint32) uint32 {
 	return next
 }
 
-// copyWords is Copy. It repeats xorWords for two slices: sharing the code would cost XOR a third of its speed on short
-// messages, since the compiler can no longer tell that one length is good for both.
+// copyWords implements [Copy]. It repeats xorWords for two slices. Sharing the code would cost XOR
+// a third of its speed on short messages, since the compiler could not tell that one length holds
+// for both slices.
 func copyWords(dst, src []byte, key uint32) uint32 {
 	n := len(src)
 	if len(dst) < n || overlapInexactly(dst, src) {

@@ -2,10 +2,11 @@
 
 package mask
 
-// useVector keeps everything in Go.
+// useVector reports false: this build has no kernel.
 func useVector(int) bool { return false }
 
-// vector stands for the assembly of other builds. Nothing calls it, as useVector is false.
+// vector stands in for the assembly of other builds. It is never called, since useVector reports
+// false.
 func vector(_, _ *byte, _ int, _ uint32) {
 	panic("websocket: mask: this build has no vector instructions")
 }

@@ -16,7 +16,8 @@ const (
 	guard     = 72   // bytes around a slice that nobody may change: more than the widest register
 )
 
-// phases are the key of RFC 6455 section 5.7, 37 fa 21 3d, as it applies to bytes 0 to 3 of a frame.
+// phases are the key of RFC 6455 section 5.7, 37 fa 21 3d, as it applies to bytes 0 to 3 of a
+// frame.
 var phases = [4]uint32{0x3d21fa37, 0x373d21fa, 0xfa373d21, 0x21fa373d}
 
 // eachLevel runs the test once for every level of this machine.
@@ -29,8 +30,8 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// byteLoop is RFC 6455 section 5.3 to the letter: octet i of the result is octet i of the payload XOR octet i MOD 4
-// of the key. Everything is held against it.
+// byteLoop does what RFC 6455 section 5.3 says, to the letter: octet i of the result is octet i of
+// the payload XOR octet i MOD 4 of the key. Every result is compared with byteLoop's.
 func byteLoop(dst, src []byte, key uint32) {
 	for i := range src {
 		dst[i] = src[i] ^ byte(key>>(8*(i%4)))
@@ -54,7 +55,8 @@ func random(n int) []byte {
 	return b
 }
 
-// Every length, alignment and phase of the key at every level, with the bytes around the slice in view.
+// Every length, alignment and phase of the key at every level. The bytes around the slice must not
+// change.
 func TestXOR(t *testing.T) {
 	const size = maxOffset + guard + maxLength + guard
 	plain, masked, got, want := random(size), make([]byte, maxLength), aligned(size), make([]byte, size)
@@ -80,8 +82,8 @@ func TestXOR(t *testing.T) {
 	})
 }
 
-// Every length, alignment of dst and phase of the key at every level; the alignments of src change from one to the
-// next so that each meets each.
+// Every length, alignment of dst and phase of the key at every level. The alignment of src changes
+// from one length to the next, so that each alignment of dst meets each of src.
 func TestCopy(t *testing.T) {
 	const size = maxOffset + guard + maxLength + guard
 	src, before, got, want := random(size), bytes.Repeat([]byte{0xa5}, size), aligned(size), make([]byte, size)
@@ -122,7 +124,7 @@ func differsAt(a, b []byte) int {
 	return len(a)
 }
 
-// dst may be src, at any length: Copy is then an XOR.
+// dst may be src, at any length. Copy does what XOR does then.
 func TestCopyOntoItself(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for n := range maxLength + 1 {
@@ -136,8 +138,8 @@ func TestCopyOntoItself(t *testing.T) {
 	})
 }
 
-// A short dst and one that overlaps src are caught before a byte is written. Neighbours are no overlap: a writer may
-// mask from one half of a buffer into the other.
+// A dst that is too short or that overlaps src is noticed before a byte is written. Neighbours do
+// not overlap: a writer may mask from one half of a buffer into the other.
 func TestCopyPanics(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -174,20 +176,21 @@ func TestCopyPanics(t *testing.T) {
 	}
 }
 
-// An empty payload leaves the key where it is: a reader that got no bytes has not moved.
+// An empty payload leaves the key as it was: a reader that got no bytes has not moved.
 func TestEmpty(t *testing.T) {
 	for _, key := range phases {
 		if next := XOR(nil, key); next != key {
-			t.Errorf("XOR(nil, %#x) = %#x", key, next)
+			t.Errorf("XOR(nil, %#x) = %#x, want the same key", key, next)
 		}
 		if next := Copy(nil, nil, key); next != key {
-			t.Errorf("Copy(nil, nil, %#x) = %#x", key, next)
+			t.Errorf("Copy(nil, nil, %#x) = %#x, want the same key", key, next)
 		}
 	}
 }
 
-// RFC 6455 section 5.3: octet i takes key octet i MOD 4, and each frame begins at 0 again, however its payload is cut
-// by reads (a server unmasks in place) or writes (a client masks into its buffer).
+// RFC 6455 section 5.3: octet i takes key octet i MOD 4, and each frame begins at 0 again. So it is
+// however the payload is cut by reads (a server unmasks in place) or by writes (a client masks into
+// its buffer).
 func TestPosition(t *testing.T) {
 	frames := []struct{ masked, plain string }{ // by hand, from 37 fa 21 3d
 		{"\x7f", "H"},
@@ -203,7 +206,7 @@ func TestPosition(t *testing.T) {
 					p := []byte(f.masked)
 					XOR(p[cut:], XOR(p[:cut], phases[0]))
 					if string(p) != f.plain {
-						t.Errorf("unmasked %q in pieces of %d and %d: %q", f.masked, cut, len(p)-cut, p)
+						t.Errorf("unmasked %q in pieces of %d and %d: %q, want %q", f.masked, cut, len(p)-cut, p, f.plain)
 					}
 				}
 			}
@@ -215,7 +218,7 @@ func TestPosition(t *testing.T) {
 					p, src := make([]byte, len(f.plain)), []byte(f.plain)
 					Copy(p[cut:], src[cut:], Copy(p, src[:cut], phases[0]))
 					if string(p) != f.masked {
-						t.Errorf("masked %q in pieces of %d and %d: %q", f.plain, cut, len(p)-cut, p)
+						t.Errorf("masked %q in pieces of %d and %d: %q, want %q", f.plain, cut, len(p)-cut, p, f.masked)
 					}
 				}
 			}

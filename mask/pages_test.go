@@ -32,7 +32,7 @@ func TestXORPages(t *testing.T) {
 	})
 }
 
-// Copy touches no byte outside its slices, and only reads src: that page can't be written here.
+// Copy touches no byte outside its slices. Of src it only reads: the page is write-protected here.
 func TestCopyPages(t *testing.T) {
 	from, to, want := fence.Page(t), fence.Page(t), make([]byte, 300)
 	copy(from, random(len(from)))

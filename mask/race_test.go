@@ -2,7 +2,8 @@
 
 package mask
 
-// The race detector allocates on its own account, and takes a hundred times as long to look at every alignment.
+// The race detector allocates memory of its own, and takes a hundred times as long to look at every
+// alignment.
 const (
 	raceEnabled = true
 	offsetStep  = 9

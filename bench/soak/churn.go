@@ -14,11 +14,11 @@ import (
 	ws "github.com/rfc6455/ws/conn"
 )
 
-// churnAtOnce bounds the connections of the churn that are under way.
+// churnAtOnce is the greatest number of connections of the churn at one time.
 const churnAtOnce = 1000
 
-// churn begins rate connections a second until ctx ends, and waits for the last.
-// What it has no room for is left out and counted as late.
+// churn begins rate connections a second until ctx ends, and waits for the last one. Connections
+// for which there is no room are left out and counted as late.
 func (c *client) churn(ctx context.Context, rate int) {
 	const every = 10 * time.Millisecond
 	tick := time.NewTicker(every)
@@ -116,8 +116,8 @@ func (c *client) askForClose(nc *ws.Conn, id, sent uint32) {
 	c.asked.Add(1)
 }
 
-// cutMidway cuts the connection when a part of a message is out: the server must
-// not take it for one.
+// cutMidway cuts the connection after a part of a message. The server must not take that part for a
+// message.
 func (c *client) cutMidway(r *rand.Rand, nc *ws.Conn, id, sent uint32) {
 	m, err := nc.NextWriter(bg, ws.Binary)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	ws "github.com/rfc6455/ws/conn"
 )
 
-// patience is how long anything may take: on a machine that others use too.
+// patience is how long anything may take, on a machine that others use, too.
 const patience = time.Minute
 
 // client is the client's side of the soak.
@@ -47,16 +47,19 @@ func newClient(g *greeting) (*client, error) {
 		if k == compressed {
 			d.Compression.Mode = ws.CompressionTakeover
 		}
+		if k == byLoop || k == loopOverTLS {
+			d.Loop = &eventLoop
+		}
 		c.dialers[k] = d
 	}
 	return c, nil
 }
 
-// anyKind is a kind of connection; TLS is rare, since its handshake costs as much
-// as ten others.
+// anyKind returns a random kind of connection. TLS is rare, since its handshake costs as much as
+// ten others.
 func anyKind(r *rand.Rand) kind {
 	if r.IntN(20) == 0 {
-		return overTLS
+		return overTLS + kind(r.IntN(int(kinds-overTLS)))
 	}
 	return kind(r.IntN(int(overTLS)))
 }
@@ -76,7 +79,7 @@ func (c *client) dial(r *rand.Rand) (*ws.Conn, uint32, error) {
 	return nc, id, nil
 }
 
-// held is a connection that stays for the whole of the soak.
+// held is a connection that stays for the whole soak.
 type held struct {
 	conn *ws.Conn
 	id   uint32
@@ -104,7 +107,7 @@ func (c *client) hold(n int) []*held {
 	return all
 }
 
-// holdOne makes one connection and reads it; nil where that failed.
+// holdOne makes one connection and reads it. If that fails, it returns nil.
 func (c *client) holdOne(r *rand.Rand) *held {
 	nc, id, err := c.dial(r)
 	if err != nil {
@@ -114,10 +117,10 @@ func (c *client) holdOne(r *rand.Rand) *held {
 	h := &held{conn: nc, id: id, got: counter{id: id, known: true}, echo: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(h.done)
-		_ = nc.Serve(bg, &ws.Events{Message: func(_ *ws.Conn, _ ws.MessageType, p []byte) { c.took(h, p) }})
+		_ = nc.Serve(bg, &ws.Events{Message: func(_ *ws.Conn, _ ws.MessageType, p []byte) { c.check(h, p) }})
 	}()
-	// What a connection holds for as long as it lives, such as windows, it holds
-	// from its first messages on: memory counts from there.
+	// Whatever a connection holds as long as it lives, such as windows, it holds from its first
+	// messages on. Memory counts from there.
 	for range burstMost {
 		if !c.sendOne(r, h, messageMost) {
 			return nil
@@ -129,8 +132,8 @@ func (c *client) holdOne(r *rand.Rand) *held {
 	return h
 }
 
-// took checks an echo.
-func (c *client) took(h *held, p []byte) {
+// check checks an echo.
+func (c *client) check(h *held, p []byte) {
 	if err := h.got.take(p); err != nil {
 		c.problems.add("client: %v", err)
 	}
@@ -142,16 +145,14 @@ func (c *client) took(h *held, p []byte) {
 	}
 }
 
-// bursts is how many bursts of messages a connection sends while it is active, at
-// burstEvery.
+// bursts is how many bursts of messages a connection sends while it is active, at burstEvery.
 const (
 	bursts     = 20
 	burstMost  = 4 // messages
 	burstEvery = 50 * time.Millisecond
 )
 
-// activate keeps one of n shares of the connections active, one after another,
-// until ctx ends.
+// activate keeps one of n shares of the connections active, one after another, until ctx ends.
 func (c *client) activate(ctx context.Context, all []*held, share, n int) {
 	r := rand.New(rand.NewPCG(2, uint64(share)))
 	tick := time.NewTicker(burstEvery)
@@ -165,7 +166,7 @@ func (c *client) activate(ctx context.Context, all []*held, share, n int) {
 			case <-tick.C:
 			}
 			if h == nil || !c.burst(r, h) {
-				all[i] = nil // it was reported
+				all[i] = nil // the failure was reported
 				break
 			}
 		}
@@ -192,7 +193,7 @@ func (c *client) sendOne(r *rand.Rand, h *held, size int) bool {
 	return true
 }
 
-// await waits for the echoes of all that was sent.
+// await waits for the echoes of everything that was sent.
 func (c *client) await(h *held) bool {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -258,7 +259,7 @@ func (c *client) release(all []*held) {
 	wg.Wait()
 }
 
-// close closes a connection and says how many messages there were.
+// close closes a connection and tells the server how many messages there were.
 func (c *client) close(nc *ws.Conn, id, sent uint32) {
 	if err := nc.Close(ws.CloseNormal, strconv.Itoa(int(sent))); err != nil {
 		c.problems.add("client: closing connection %d: %v", id, err)

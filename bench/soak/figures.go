@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// figures are what a process holds and has done.
+// figures is what a process holds and has done.
 type figures struct {
 	Heap        uint64 // bytes that are live, after a collection
 	Resident    uint64 // bytes of memory
@@ -20,8 +20,8 @@ type figures struct {
 	CPU         time.Duration
 }
 
-// figuresNow collects garbage twice, which also empties the pools of what nobody
-// used in between, and looks.
+// figuresNow collects garbage twice, which also empties pools of what nobody used in between, and
+// then looks.
 func figuresNow() (f figures, err error) {
 	runtime.GC()
 	runtime.GC()
@@ -47,8 +47,8 @@ func figuresNow() (f figures, err error) {
 	return f, err
 }
 
-// checkDescriptors says whether n connections can be held. Go itself has raised
-// the soft limit to the hard one.
+// checkDescriptors reports whether n connections can be held. Go itself has raised the soft limit
+// to the hard one.
 func checkDescriptors(n int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -60,7 +60,7 @@ func checkDescriptors(n int) error {
 	return nil
 }
 
-// problems keeps the first of what should not happen, and counts the rest.
+// problems keeps the first unexpected events, and counts the rest.
 type problems struct {
 	mu    sync.Mutex
 	Count int
@@ -77,7 +77,7 @@ func (p *problems) add(format string, args ...any) {
 	}
 }
 
-// list is the problems so far.
+// list returns the problems so far.
 func (p *problems) list() (count int, first []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

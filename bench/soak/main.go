@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// run is the soak.
+// run runs the soak.
 func (p *plan) run(w io.Writer) error {
 	if err := checkDescriptors(p.conns + churnAtOnce); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (p *plan) run(w io.Writer) error {
 	return s.run(ctx)
 }
 
-// process is the server's, as the client sees it.
+// process is the server's process, as the client sees it.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -103,7 +103,7 @@ func startServer(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-// report asks the server.
+// report asks the server for its report.
 func (p *process) report() (r report, err error) {
 	if _, err = io.WriteString(p.in, "\n"); err == nil {
 		err = p.out.Decode(&r)
@@ -114,7 +114,7 @@ func (p *process) report() (r report, err error) {
 	return r, nil
 }
 
-// stop ends the server by the end of its input.
+// stop ends the server by closing its input.
 func (p *process) stop() {
 	_ = p.in.Close()
 	_ = p.cmd.Wait()
@@ -151,8 +151,8 @@ func (s *soak) run(ctx context.Context) error {
 	return s.verdict(before, after)
 }
 
-// load keeps connections active and others coming and going for the time that was
-// asked for, and samples both processes meanwhile.
+// load keeps connections active and others coming and going for the time of the plan. Meanwhile it
+// samples both processes.
 func (s *soak) load(ctx context.Context, all []*held) error {
 	ctx, cancel := context.WithTimeout(ctx, s.time)
 	defer cancel()
@@ -178,8 +178,7 @@ func (s *soak) load(ctx context.Context, all []*held) error {
 	}
 }
 
-// settle waits until both processes hold what they held before, but no longer
-// than patience.
+// settle waits until both processes hold what they held before, but no longer than patience.
 func (s *soak) settle(before sample) (after sample, err error) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		after, err = s.look("after")

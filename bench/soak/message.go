@@ -10,16 +10,17 @@ import (
 	"math/rand/v2"
 )
 
-// A message is the number of its connection and its own, four bytes each, then
-// text, then the checksum of all that.
+// A message consists of the number of its connection and its own number, four bytes each, then
+// text, and then the checksum of all of that.
 const (
 	stampSize   = 8
 	messageMin  = stampSize + 4
 	messageMax  = 64 << 10
-	messageMost = 4 << 10 // what all but a few messages stay below
+	messageMost = 4 << 10 // all but a few messages are smaller
 )
 
-// filler is the text in messages, from a place that differs from one to the next.
+// filler is the text in messages. The place at which it begins differs from one message to the
+// next.
 var filler = func() []byte {
 	words := []string{"order ", "price ", "update ", "account ", "message ", "client ", "session ", "pending "}
 	r := rand.New(rand.NewPCG(6, 4))
@@ -30,7 +31,7 @@ var filler = func() []byte {
 	return b
 }()
 
-// messageSize is any size, small ones above all.
+// messageSize returns a random size, mostly a small one.
 func messageSize(r *rand.Rand) int {
 	if r.IntN(100) == 0 {
 		return messageMin + r.IntN(messageMax-messageMin+1)
@@ -38,7 +39,7 @@ func messageSize(r *rand.Rand) int {
 	return messageMin + r.IntN(messageMost>>r.IntN(8))
 }
 
-// appendMessage appends message seq of connection id, size bytes long.
+// appendMessage appends message seq of connection id, size bytes long, to dst.
 func appendMessage(dst []byte, id, seq uint32, size int) []byte {
 	start := len(dst)
 	dst = binary.BigEndian.AppendUint32(dst, id)
@@ -50,10 +51,10 @@ func appendMessage(dst []byte, id, seq uint32, size int) []byte {
 
 var errChecksum = errors.New("a message came changed: its checksum is wrong")
 
-// counter is how far one direction of a connection has come.
+// counter says how far one direction of a connection has come.
 type counter struct {
 	id    uint32
-	known bool // id is
+	known bool // id is known
 	count uint32
 }
 

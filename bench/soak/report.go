@@ -17,7 +17,7 @@ type sample struct {
 	when           string
 	at             time.Duration
 	server, client figures
-	counts         report // the server's
+	counts         report // of the server
 	opened         int64  // by the client
 }
 
@@ -57,7 +57,7 @@ func (f figures) String() string {
 
 func mib(n uint64) float64 { return float64(n) / (1 << 20) }
 
-// mostGoroutines is how many there were at once, as far as the samples tell.
+// mostGoroutines returns the greatest number of goroutines at one time, as far as the samples tell.
 func (s *soak) mostGoroutines() (server, client int) {
 	for _, x := range s.samples {
 		server, client = max(server, x.server.Goroutines), max(client, x.client.Goroutines)
@@ -65,7 +65,7 @@ func (s *soak) mostGoroutines() (server, client int) {
 	return server, client
 }
 
-// left says what x holds, when all connections have gone, that was not held before.
+// left says what x, taken when all connections have gone, holds that was not held before.
 func (s *soak) left(x, before sample) string {
 	server, client := s.mostGoroutines()
 	for _, p := range []struct {
@@ -73,7 +73,7 @@ func (s *soak) left(x, before sample) string {
 		now, before figures
 		most        int
 	}{{"server", x.server, before.server, server}, {"client", x.client, before.client, client}} {
-		if p.now.Descriptors > p.before.Descriptors || p.now.Goroutines > p.before.Goroutines {
+		if p.now.Descriptors > p.before.Descriptors+descriptorsLeft || p.now.Goroutines > p.before.Goroutines {
 			return fmt.Sprintf("the %s has %d descriptors and %d goroutines at the end, and had %d and %d before",
 				p.name, p.now.Descriptors, p.now.Goroutines, p.before.Descriptors, p.before.Goroutines)
 		}
@@ -84,19 +84,20 @@ func (s *soak) left(x, before sample) string {
 	return ""
 }
 
-// What counts as flat: the middle of the last third of the samples is no more
-// than so much above that of the first third, warming up aside. The churn has up to
-// churnAtOnce connections under way, some 16 KiB each, and on a busy machine more of
-// them at one time than at another; a leak shows when they have gone.
+// Memory counts as flat if the median of the last third of the samples exceeds that of the first
+// third by no more than this, after warming up. The churn has up to churnAtOnce connections under
+// way, of some 16 KiB each, and on a busy machine more of them at one time than at another. A leak
+// shows when they have gone.
 const (
 	heapSlack, heapShare         = churnAtOnce * 16 << 10, 1.05
 	residentSlack, residentShare = 2 * heapSlack, 1.10
 
-	heapLeft      = 2 << 20 // of tables and pools, when all connections have gone
-	goroutineLeft = 600     // what Go keeps of each goroutine that there ever was at once
+	descriptorsLeft = 2       // package conn opens a pipe, one per process, when a busy connection first gives way
+	heapLeft        = 2 << 20 // of tables and pools, when all connections have gone
+	goroutineLeft   = 600     // what Go keeps of each goroutine, for the greatest number at one time
 )
 
-// growth says what grew under load.
+// growth returns what grew under load.
 func (s *soak) growth() (grown []string) {
 	var load []sample
 	for _, x := range s.samples {
@@ -176,7 +177,7 @@ func (s *soak) verdict(before, after sample) error {
 	return errors.Join(failures("server", after.counts.Problems, after.counts.First), failures("client", c.problems.Count, c.problems.First))
 }
 
-// failures is the problems of one side as an error.
+// failures returns the problems of one side as an error, or nil.
 func failures(side string, count int, first []string) error {
 	if count == 0 {
 		return nil

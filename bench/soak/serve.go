@@ -38,21 +38,22 @@ const (
 	byReads                 // net/http, then a loop of ReadInto and Write
 	compressed              // net/http, then Serve, with context takeover
 	withoutHTTP             // UpgradeNet, then Serve
+	byLoop                  // net/http, then an event loop
 	overTLS                 // net/http over TLS, then Serve
+	loopOverTLS             // net/http over TLS, then an event loop
 	kinds
 )
 
 func (k kind) String() string {
-	return [...]string{"callbacks", "reads", "compressed", "UpgradeNet", "TLS"}[k]
+	return [...]string{"callbacks", "reads", "compressed", "UpgradeNet", "loop", "TLS", "loopTLS"}[k]
 }
 
-// addresses is how many addresses of loopback the server listens on: a
-// connection that has ended keeps its pair of ports for a minute, and one address
-// has no more than 28,000 of them.
+// addresses is how many addresses of loopback the server listens on. A connection that has ended
+// keeps its pair of ports for a minute, and one address has no more than 28,000 of them.
 const addresses = 16
 
-// The counts of a process: how many connections began, how they ended, and the
-// messages that came.
+// counts has what a process counts: how many connections began, how they ended, and the messages
+// that came.
 type counts struct {
 	Opened, Closed, Asked, Cut int64
 	Messages                   int64
@@ -65,8 +66,7 @@ type server struct {
 	opened, closed, asked, cut, messages atomic.Int64
 }
 
-// greeting is the server's first line, and report its answer to every line that
-// comes after.
+// greeting is the server's first line. Its answer to every later line is a report.
 type greeting struct {
 	URLs        [kinds][]string
 	Certificate []byte
@@ -79,8 +79,7 @@ type report struct {
 	First    []string
 }
 
-// serve listens, says where, and answers each line of its input with a report,
-// until the input ends.
+// serve listens, says where, and answers each line of its input with a report until the input ends.
 func serve() error {
 	s := new(server)
 	hello, err := s.listen()
@@ -121,10 +120,15 @@ func (s *server) listen() (g greeting, err error) {
 	for i := range addresses {
 		for k, serve := range [kinds]func(net.Listener){
 			byCallbacks: func(ln net.Listener) { _ = plain.Serve(ln) },
-			byReads:     nil, // shares that of byCallbacks
+			byReads:     nil, // shares the listener of byCallbacks
 			compressed:  nil,
 			withoutHTTP: s.accept,
+			byLoop:      nil,
 			overTLS: func(ln net.Listener) {
+				_ = plain.Serve(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+			},
+			loopOverTLS: func(ln net.Listener) {
+				ln = eventLoop.Listener(ln)
 				_ = plain.Serve(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}}))
 			},
 		} {
@@ -137,7 +141,7 @@ func (s *server) listen() (g greeting, err error) {
 				return g, err
 			}
 			scheme := "ws"
-			if kind(k) == overTLS {
+			if kind(k) >= overTLS {
 				scheme = "wss"
 			}
 			g.URLs[k] = append(g.URLs[k], scheme+"://"+ln.Addr().String()+"/")
@@ -152,7 +156,7 @@ func (s *server) listen() (g greeting, err error) {
 	return g, nil
 }
 
-// selfSigned is a certificate for the addresses.
+// selfSigned returns a certificate for the addresses.
 func selfSigned() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -166,11 +170,17 @@ func selfSigned() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// config is that of the connections.
+// eventLoop is the process's Loop.
+var eventLoop ws.Loop
+
+// config returns the configuration of the connections of one kind.
 func config(k kind) ws.Config {
 	c := ws.Config{KeepAlive: 20 * time.Second, PongTimeout: patience, WriteTimeout: patience, CloseTimeout: patience}
-	if k == compressed {
+	switch k {
+	case compressed:
 		c.Compression.Mode = ws.CompressionTakeover
+	case byLoop, loopOverTLS:
+		c.Loop = &eventLoop
 	}
 	return c
 }
@@ -178,7 +188,7 @@ func config(k kind) ws.Config {
 // handler serves the kinds that come through net/http.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, k := range []kind{byCallbacks, compressed, overTLS} {
+	for _, k := range []kind{byCallbacks, compressed, byLoop, overTLS, loopOverTLS} {
 		u := &ws.Upgrader{Config: config(k)}
 		mux.Handle("/"+k.String(), u.Handler(s.events()))
 	}
@@ -220,7 +230,7 @@ func (s *server) events() *ws.Events {
 	}
 }
 
-// read serves by reads.
+// read serves a connection by reads.
 func (s *server) read(c *ws.Conn) {
 	s.open(c)
 	var buf []byte
@@ -268,8 +278,7 @@ func (s *server) message(c *ws.Conn, t ws.MessageType, p []byte, send func(ws.Me
 // closeAsked is the code with which the server closes when it is asked to.
 const closeAsked ws.CloseCode = 4000
 
-// end counts the end of a connection and holds the client's number of messages
-// against ours.
+// end counts the end of a connection and compares the client's number of messages with ours.
 func (s *server) end(c *ws.Conn, err *ws.CloseError) {
 	n := c.Data().(*counter)
 	switch {
@@ -287,8 +296,8 @@ func (s *server) end(c *ws.Conn, err *ws.CloseError) {
 	}
 }
 
-// isCut reports whether an end is what a peer that cut the connection causes, and
-// no broken rule or timeout.
+// isCut reports whether an end is that of a connection that the peer has cut, and not a broken rule
+// or a timeout.
 func isCut(err error) bool {
 	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, cause) {

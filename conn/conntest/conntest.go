@@ -2,7 +2,6 @@ package conntest
 
 import (
 	"context"
-	"io"
 	"net"
 	"testing"
 	"time"
@@ -12,35 +11,39 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// Buffer is how many bytes each direction of an in-memory connection holds. A
-// writer blocks when its peer leaves so many unread.
+// Buffer is how many bytes each direction of an in-memory connection holds. A writer blocks if its
+// peer leaves that many unread.
 const Buffer = 64 << 10
 
-// handshakeURL is what the client of a Handshake dials; the name is resolved
-// by nobody.
-const handshakeURL = "ws://conntest.invalid/"
+// handshakeURL is what the client of [Handshake] dials. The URL of [Dial]'s client begins with
+// handshakeHost. Nobody resolves the name.
+const (
+	handshakeHost = "ws://conntest.invalid"
+	handshakeURL  = handshakeHost + "/"
+)
 
-// Pair returns a server's and a client's end of one open connection with these
-// configurations. It ends the test if they cannot agree.
+// Pair returns the server's and the client's end of one open connection with these configurations.
+// It ends the test if they can't agree.
 func Pair(t testing.TB, server, client conn.Config) (s, c *conn.Conn) {
 	t.Helper()
 	return Handshake(t, &conn.Upgrader{Config: server}, &conn.Dialer{Config: client})
 }
 
-// Handshake is Pair with all that an Upgrader and a Dialer can say:
-// subprotocols, headers, hooks. The Dialer's NetDial and Proxy are not used.
-// Neither u nor d is changed. It ends the test if the handshake fails.
+// Handshake does what [Pair] does, with everything that an Upgrader and a Dialer can say:
+// subprotocols, headers, hooks. The Dialer's NetDial and Proxy are not used. Neither u nor d is
+// changed. Handshake ends the test if the handshake fails.
 func Handshake(t testing.TB, u *conn.Upgrader, d *conn.Dialer) (s, c *conn.Conn) {
 	t.Helper()
 	a, b := wstest.Pipe(Buffer)
 	dialer := *d
 	dialer.Proxy, dialer.OneAtATime = conn.NoProxy, false
-	dialer.NetDial = func(context.Context, string, string) (net.Conn, error) { return b, nil }
+	f := failuresOf(t)
+	dialer.NetDial = func(context.Context, string, string) (net.Conn, error) { return &loggedConn{b, f}, nil }
 
 	refused := make(chan error, 1)
 	go func() {
 		var err error
-		s, _, err = u.UpgradeNet(context.Background(), a, nil)
+		s, _, err = u.UpgradeNet(context.Background(), &loggedConn{a, f}, nil)
 		refused <- err
 	}()
 	c, _, err := dialer.Dial(context.Background(), handshakeURL)
@@ -55,20 +58,20 @@ func Handshake(t testing.TB, u *conn.Upgrader, d *conn.Dialer) (s, c *conn.Conn)
 	return s, c
 }
 
-// New returns a connection that plays role, and the Peer at its other end. The
-// opening handshake is taken as done, with the outcome n.
+// New returns a connection that plays role, and the [Peer] at its other end. There is no opening
+// handshake: n says what it would have agreed on.
 func New(t testing.TB, role frame.Role, n conn.Negotiated, cfg conn.Config) (*conn.Conn, *Peer) {
 	a, b := wstest.Pipe(Buffer)
-	c := conn.New(a, role, n, cfg)
+	c := conn.New(&loggedConn{a, failuresOf(t)}, role, n, cfg)
 	closeAfter(t, c)
 	return c, newPeer(t, b, role)
 }
 
-// NewPlain is New over a stream that has neither deadlines nor half closes nor
-// addresses, as streams of other protocols are.
+// NewPlain does what [New] does over a stream that has neither deadlines nor half closes nor
+// addresses, such as the streams of other protocols.
 func NewPlain(t testing.TB, role frame.Role, n conn.Negotiated, cfg conn.Config) (*conn.Conn, *Peer) {
 	a, b := wstest.Pipe(Buffer)
-	c := conn.New(wstest.Plain(io.ReadWriteCloser(a)), role, n, cfg)
+	c := conn.New(loggedStream{wstest.Plain(a), failuresOf(t)}, role, n, cfg)
 	closeAfter(t, c)
 	return c, newPeer(t, b, role)
 }
@@ -80,49 +83,45 @@ func closeAfter(t testing.TB, c *conn.Conn) {
 	})
 }
 
-// Peer is the other end of the connection under test. It does what the test
-// says, one frame after the other, and nothing by itself: it answers no Ping
-// and no Close frame. It may send what RFC 6455 forbids.
+// Peer is the other end of the connection under test. It does what the test says, one frame after
+// the other, and nothing by itself: it answers neither Ping nor Close frames. It may send what RFC
+// 6455 forbids.
 //
-// A method that does not get what it wants, or waits for it longer than ten
-// seconds, ends the test with t.Fatalf; so they are for the goroutine of the
-// test. In a synctest bubble the seconds are the bubble's: SetTimeout.
+// A method that does not get what it wants, or that waits longer than a minute for it, ends the
+// test with t.Fatalf. So call these methods on the goroutine of the test. In a synctest bubble the
+// minute is one of the bubble's clock. [Peer.SetTimeout] changes it.
 type Peer struct {
 	t testing.TB
 	p *wstest.Peer
 	c *wstest.PipeConn
 }
 
-// newPeer makes the peer of an end that plays role.
+// newPeer returns the Peer of an end that plays role.
 func newPeer(t testing.TB, c *wstest.PipeConn, role frame.Role) *Peer {
-	peerRole := frame.Client
-	if role == frame.Client {
-		peerRole = frame.Server
-	}
-	return &Peer{t, wstest.NewPeer(t, c, peerRole), c}
+	return &Peer{t, wstest.NewPeer(t, c, role.Peer()), c}
 }
 
-// SetTimeout bounds each wait of the Peer, instead of ten seconds.
+// SetTimeout bounds each wait of the Peer by d instead of a minute.
 func (p *Peer) SetTimeout(d time.Duration) { p.p.Timeout = d }
 
-// NetConn returns the Peer's end of the transport, to close it or to pass bytes
-// by the frames. The Peer may have read ahead.
+// NetConn returns the Peer's end of the transport, for closing it or for passing bytes around the
+// frames. The Peer may have read ahead.
 func (p *Peer) NetConn() net.Conn { return p.c }
 
-// Cut loses the transport: reads and writes of both ends fail with err, and
-// what is on its way is gone. A nil err is a connection reset.
+// Cut loses the transport: reads and writes of both ends fail with err, and the bytes on their way
+// are gone. If err is nil, it is a connection reset.
 func (p *Peer) Cut(err error) { p.c.Cut(err) }
 
-// Send sends one frame with the header as it is, legal or not. Only a Length
-// of 0 is replaced by the payload's; any other is announced, true or not. With
-// Masked the payload is masked by Key; the caller's bytes are not changed.
+// Send sends one frame with the header as it is, legal or not. If Length is 0, it is set to the
+// length of the payload. Any other Length is announced, true or not. If Masked is set, the payload
+// is masked with Key. The caller's bytes are not changed.
 func (p *Peer) Send(h frame.Header, payload []byte) { p.t.Helper(); p.p.Send(h, payload) }
 
 // SendBytes sends bytes as they are.
 func (p *Peer) SendBytes(b []byte) { p.t.Helper(); p.p.SendBytes(b) }
 
-// Text sends a text message in one frame, masked as the role wants it, as are
-// the frames of the methods below. s may be invalid UTF-8.
+// Text sends a text message in one frame. Like the frames of the methods below, it is masked if the
+// Peer's role demands that. s may be invalid UTF-8.
 func (p *Peer) Text(s string) { p.t.Helper(); p.p.Text(s) }
 
 // Binary sends a binary message in one frame.
@@ -137,16 +136,16 @@ func (p *Peer) Ping(payload string) { p.t.Helper(); p.p.Ping(payload) }
 // Pong sends a Pong frame.
 func (p *Peer) Pong(payload string) { p.t.Helper(); p.p.Pong(payload) }
 
-// Close sends a Close frame, an empty one where code is 0; neither code nor
-// reason need be legal. The transport stays open.
+// Close sends a Close frame, an empty one if code is 0. Neither code nor reason need be legal. The
+// transport stays open.
 func (p *Peer) Close(code frame.CloseCode, reason string) { p.t.Helper(); p.p.Close(code, reason) }
 
-// WantFrame reads the next frame, which must be masked or not as RFC 6455
-// section 5.1 demands of the connection under test, and returns its header and
-// its payload, unmasked. The payload is the caller's.
+// WantFrame reads the next frame and returns its header and its payload, unmasked. The frame must
+// be masked or not as RFC 6455 section 5.1 demands of the connection under test. The caller owns
+// the payload.
 func (p *Peer) WantFrame() (frame.Header, []byte) { p.t.Helper(); return p.p.WantFrame() }
 
-// Want reads the next frame: a final one with this opcode and payload and no
+// Want reads the next frame, which must be a final one with this opcode and payload and without
 // reserved bits.
 func (p *Peer) Want(op frame.Opcode, payload string) { p.t.Helper(); p.p.Want(op, payload) }
 
@@ -156,7 +155,7 @@ func (p *Peer) WantText(s string) { p.t.Helper(); p.p.WantText(s) }
 // WantBinary reads a binary message in one frame.
 func (p *Peer) WantBinary(b []byte) { p.t.Helper(); p.p.WantBinary(b) }
 
-// WantMessage reads a message in any number of frames, which it returns.
+// WantMessage reads a message in any number of frames. It returns that number.
 func (p *Peer) WantMessage(op frame.Opcode, payload string) (frames int) {
 	p.t.Helper()
 	return p.p.WantMessage(op, payload)
@@ -165,8 +164,8 @@ func (p *Peer) WantMessage(op frame.Opcode, payload string) (frames int) {
 // WantPong reads a Pong frame.
 func (p *Peer) WantPong(payload string) { p.t.Helper(); p.p.WantPong(payload) }
 
-// WantClose reads a Close frame with this code, 0 for an empty one, and
-// returns its reason.
+// WantClose reads a Close frame with this code, or an empty one if code is 0, and returns its
+// reason.
 func (p *Peer) WantClose(code frame.CloseCode) (reason string) {
 	p.t.Helper()
 	return p.p.WantClose(code)
@@ -175,6 +174,6 @@ func (p *Peer) WantClose(code frame.CloseCode) (reason string) {
 // WantEOF reads the orderly end of the transport, and nothing before it.
 func (p *Peer) WantEOF() { p.t.Helper(); p.p.WantEOF() }
 
-// WantNothing waits until everything in the synctest bubble is blocked, and
-// wants nothing to have been sent by then. It panics outside a bubble.
+// WantNothing waits until everything in the synctest bubble is blocked. By then nothing must have
+// been sent. It panics outside a bubble.
 func (p *Peer) WantNothing() { p.t.Helper(); p.p.WantNothing() }

@@ -17,7 +17,7 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// echo answers every message of c until its end.
+// echo answers every message of c until c ends.
 func echo(c *conn.Conn) {
 	c.Serve(context.Background(), &conn.Events{
 		Message: func(c *conn.Conn, t conn.MessageType, data []byte) { c.Append(t, data) },
@@ -43,7 +43,7 @@ func TestPair(t *testing.T) {
 		var ce *conn.CloseError
 		<-s.Done()
 		if !errors.As(s.Err(), &ce) || !ce.Remote || ce.Code != conn.CloseNormal || ce.Reason != "bye" {
-			t.Fatalf("the server's end: %v", s.Err())
+			t.Fatalf("the server ended with %v, want a clean end", s.Err())
 		}
 	})
 }
@@ -53,11 +53,11 @@ func TestPairConfigs(t *testing.T) {
 	s, c := conntest.Pair(t, conn.Config{MaxMessageSize: 3}, conn.Config{MaxMessageSize: 30})
 	s.Send(conn.Text, []byte("four"))
 	if _, got, err := c.Read(t.Context()); string(got) != "four" || err != nil {
-		t.Fatalf("client: %q, %v", got, err)
+		t.Fatalf("the client read %q, %v, want %q", got, err, "four")
 	}
 	c.Send(conn.Text, []byte("four"))
 	if _, _, err := s.Read(t.Context()); !errors.Is(err, conn.ErrMessageTooBig) {
-		t.Fatalf("server: %v", err)
+		t.Fatalf("the server read %v, want %v", err, conn.ErrMessageTooBig)
 	}
 }
 
@@ -65,10 +65,10 @@ func TestHandshake(t *testing.T) {
 	d := &conn.Dialer{Subprotocols: []string{"b", "a"}, OneAtATime: true}
 	s, c := conntest.Handshake(t, &conn.Upgrader{Subprotocols: []string{"a"}}, d)
 	if s.Subprotocol() != "a" || c.Subprotocol() != "a" {
-		t.Errorf("subprotocols %q and %q", s.Subprotocol(), c.Subprotocol())
+		t.Errorf("subprotocols %q and %q, want \"a\" twice", s.Subprotocol(), c.Subprotocol())
 	}
 	if d.NetDial != nil || d.Proxy != nil || !d.OneAtATime {
-		t.Error("the caller's Dialer was changed")
+		t.Error("the caller's Dialer was changed, want it as before")
 	}
 }
 
@@ -102,13 +102,13 @@ func TestHandshakeFails(t *testing.T) {
 			}()
 			<-done
 			if !strings.Contains(r.message, "handshake") {
-				t.Errorf("message %q", r.message)
+				t.Errorf("message %q, want one about the handshake", r.message)
 			}
 		})
 	}
 }
 
-// ends are the ways to a connection and its Peer.
+// ends are the ways to make a connection and its Peer.
 var ends = map[string]func(testing.TB, frame.Role, conn.Negotiated, conn.Config) (*conn.Conn, *conntest.Peer){
 	"New": conntest.New, "NewPlain": conntest.NewPlain,
 }
@@ -120,7 +120,7 @@ func TestPeer(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c, p := end(t, role, conn.Negotiated{Subprotocol: "s"}, conn.Config{FragmentSize: 4})
 					if c.Subprotocol() != "s" {
-						t.Errorf("subprotocol %q", c.Subprotocol())
+						t.Errorf("subprotocol %q, want %q", c.Subprotocol(), "s")
 					}
 					converse(t, c, p, role)
 				})
@@ -129,7 +129,7 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// converse uses every method of p on an echoing end.
+// converse uses every method of p with an echo at the other end.
 func converse(t *testing.T, c *conn.Conn, p *conntest.Peer, role frame.Role) {
 	go echo(c)
 	p.Text("hi")
@@ -151,12 +151,12 @@ func converse(t *testing.T, c *conn.Conn, p *conntest.Peer, role frame.Role) {
 	go c.Ping(t.Context())
 	h, payload := p.WantFrame()
 	if h.Opcode != frame.Ping || h.Masked != (role == frame.Client) {
-		t.Errorf("header %+v, payload %q", h, payload)
+		t.Errorf("header %+v, payload %q, want a Ping, masked if a client sends it", h, payload)
 	}
 	p.Pong(string(payload))
 	p.Close(4001, "done")
 	if reason := p.WantClose(4001); reason != "" && reason != "done" {
-		t.Errorf("reason %q", reason)
+		t.Errorf("reason %q, want %q or none", reason, "done")
 	}
 	if role == frame.Client {
 		p.NetConn().Close() // the server closes the transport first
@@ -177,16 +177,16 @@ func TestPeerCut(t *testing.T) {
 	c, p := conntest.New(t, frame.Server, conn.Negotiated{}, conn.Config{})
 	p.Cut(nil)
 	if _, _, err := c.Read(t.Context()); !errors.Is(err, syscall.ECONNRESET) {
-		t.Fatalf("Read: %v", err)
+		t.Fatalf("Read: %v, want %v", err, syscall.ECONNRESET)
 	}
 	c, p = conntest.New(t, frame.Server, conn.Negotiated{}, conn.Config{})
 	p.NetConn().Close()
 	if _, _, err := c.Read(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Fatalf("Read: %v", err)
+		t.Fatalf("Read: %v, want %v", err, io.ErrUnexpectedEOF)
 	}
 }
 
-// TestPeerWaits lets an hour pass for a ping that keeps alive.
+// TestPeerWaits lets an hour pass until a ping that keeps the connection alive.
 func TestPeerWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := conntest.New(t, frame.Server, conn.Negotiated{}, conn.Config{KeepAlive: time.Hour})
@@ -194,7 +194,7 @@ func TestPeerWaits(t *testing.T) {
 		start := time.Now()
 		p.SetTimeout(2 * time.Hour)
 		if h, _ := p.WantFrame(); h.Opcode != frame.Ping || time.Since(start) != time.Hour {
-			t.Errorf("%v after %v", h.Opcode, time.Since(start))
+			t.Errorf("%v after %v, want a ping after an hour", h.Opcode, time.Since(start))
 		}
 	})
 }

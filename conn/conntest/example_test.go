@@ -1,6 +1,7 @@
 package conntest_test
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,9 +9,28 @@ import (
 	"github.com/rfc6455/ws/conn"
 	"github.com/rfc6455/ws/conn/conntest"
 	"github.com/rfc6455/ws/frame"
+	"github.com/rfc6455/ws/handshake"
 )
 
-// Both ends of a connection in one test.
+// A client uses a handler as it is served, with its router.
+func ExampleDial() {
+	_ = func(t *testing.T) { // func TestHello(t *testing.T)
+		synctest.Test(t, func(t *testing.T) {
+			mux := http.NewServeMux()
+			mux.Handle("GET /hello/{name}", new(conn.Upgrader).Handler(&conn.Events{
+				Open: func(c *conn.Conn, r *handshake.Request) {
+					_ = c.Send(conn.Text, []byte("hello "+r.HTTPRequest().PathValue("name")))
+				},
+			}))
+			c := conntest.Dial(t, mux, nil, "/hello/ann")
+			if _, got, err := c.Read(t.Context()); string(got) != "hello ann" {
+				t.Fatalf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// One test has both ends of a connection.
 func ExamplePair() {
 	_ = func(t *testing.T) { // func TestGreeting(t *testing.T)
 		server, client := conntest.Pair(t, conn.Config{}, conn.Config{})
@@ -23,7 +43,7 @@ func ExamplePair() {
 	}
 }
 
-// A client that breaks the rules, and what the server makes of it.
+// A client breaks the rules, and the server answers.
 func ExampleNew() {
 	_ = func(t *testing.T) { // func TestUnmaskedFrame(t *testing.T)
 		c, peer := conntest.New(t, frame.Server, conn.Negotiated{}, conn.Config{})

@@ -10,33 +10,32 @@ import (
 	"time"
 )
 
-// Faults says how a [FaultyConn] misbehaves. The zero value does not. What is
-// random comes from Seed and from the order of the calls alone, so that a run
-// can be had again.
+// Faults says how a [FaultyConn] misbehaves. The zero value does not misbehave. What is random
+// depends only on Seed and on the order of the calls, so that a run can be repeated.
 type Faults struct {
-	// Seed decides what is random.
+	// Seed is the seed of everything random.
 	Seed uint64
 
-	// Piece, if positive, is the most bytes that one Read returns and that
-	// Write passes on at once: each time it is a number from 1 to Piece.
+	// Piece, if it is positive, is the greatest number of bytes that one Read returns and that
+	// Write passes on at once. Each time it is a random number from 1 to Piece.
 	Piece int
 
-	// Delay, if positive, is the longest pause before each of these pieces.
+	// Delay, if it is positive, is the longest pause before each of these pieces.
 	Delay time.Duration
 
-	// Read and Write say what becomes of the two directions.
+	// Read and Write say how the two directions end.
 	Read, Write Break
 }
 
 // Break is the end of one direction of a [FaultyConn].
 type Break struct {
-	// How it ends; NoBreak: it does not.
+	// How says how the direction ends. With NoBreak it does not end.
 	How Breakage
 
-	// After is how many bytes pass before: it may lie within a frame.
+	// After is how many bytes pass before the end. The end may lie within a frame.
 	After int64
 
-	// Err is the error of a BreakError; nil: ErrBroken.
+	// Err is the error of a BreakError. If it is nil, the error is [ErrBroken].
 	Err error
 }
 
@@ -51,15 +50,23 @@ const (
 	BreakStall                 // calls at this end wait for their deadline or for Close
 )
 
-// ErrBroken is the error of a Break that names none.
+var breakageNames = [...]string{"none", "error", "reset", "stall"}
+
+// String returns the name of the way, such as "reset".
+func (b Breakage) String() string {
+	if int(b) < len(breakageNames) {
+		return breakageNames[b]
+	}
+	return "unknown"
+}
+
+// ErrBroken is the error of a [Break] that has none of its own.
 var ErrBroken = errors.New("conntest: this direction is broken, as Faults wants it")
 
-// FaultyConn is a [net.Conn] on which bytes come and go in odd pieces, late, and
-// not for ever. Deadlines and Close work in the midst of all of it. Its methods
-// may be called from any goroutine.
+// FaultyConn is a [net.Conn] on which bytes come and go in odd pieces, late, and not for ever.
+// Deadlines and Close work at any time. Its methods may be called from any goroutine.
 //
-// A connection made over it with conn.New takes the way of transports that are
-// no socket.
+// [conn.New] treats a FaultyConn as it treats every transport that is not a socket.
 type FaultyConn struct {
 	net.Conn
 
@@ -71,14 +78,14 @@ type FaultyConn struct {
 
 // direction is the state of reading or of writing.
 type direction struct {
-	turn  chan struct{} // holds a token while no call is under way; a mutex would stop a synctest bubble's clock
+	turn  chan struct{} // has a token while no call is under way; a mutex would stop a bubble's clock
 	rand  *rand.Rand
 	end   Break
 	left  int64 // bytes until end
 	limit cutoff
 }
 
-// Faulty returns nc with these faults at this end of it.
+// Faulty returns a connection over nc that has these faults at this end.
 func Faulty(nc net.Conn, f Faults) *FaultyConn {
 	c := &FaultyConn{Conn: nc, faults: f, closed: make(chan struct{})}
 	c.in.init(f.Read, rand.NewPCG(f.Seed, 1))
@@ -107,7 +114,7 @@ func (c *FaultyConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes p in pieces. With an error it returns how many bytes left before.
+// Write writes p in pieces. If it fails, it returns how many bytes left before that.
 func (c *FaultyConn) Write(p []byte) (n int, err error) {
 	<-c.out.turn
 	defer func() { c.out.turn <- struct{}{} }()
@@ -126,8 +133,8 @@ func (c *FaultyConn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// next returns how many of the next n bytes pass at once, when its time has
-// come, or how the direction ends.
+// next waits for the pause, if there is one, and returns how many of the next n bytes pass at once,
+// or the error with which the direction ends.
 func (c *FaultyConn) next(d *direction, n int) (int, error) {
 	if d.end.How != NoBreak && d.left <= 0 {
 		return 0, c.breaks(d)
@@ -148,7 +155,7 @@ func (c *FaultyConn) next(d *direction, n int) (int, error) {
 	return n, nil
 }
 
-// breaks is the end of a direction.
+// breaks returns the error with which a direction ends, when that is due.
 func (c *FaultyConn) breaks(d *direction) error {
 	switch {
 	case d.end.How == BreakStall:
@@ -174,7 +181,7 @@ func (c *FaultyConn) wait(d *direction, done <-chan time.Time) error {
 	}
 }
 
-// reset loses the transport in a way that the other end notices.
+// reset loses the transport so that the other end notices.
 func (c *FaultyConn) reset() {
 	switch nc := c.Conn.(type) {
 	case interface{ Cut(error) }:
@@ -187,14 +194,14 @@ func (c *FaultyConn) reset() {
 	}
 }
 
-// Close closes the connection; blocked calls return net.ErrClosed.
+// Close closes the connection. Blocked calls return [net.ErrClosed].
 func (c *FaultyConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
 }
 
-// CloseWrite ends the direction of writing, where the connection below can; else
-// it returns errors.ErrUnsupported.
+// CloseWrite ends the direction of writing, if the connection below can do that. Otherwise it
+// returns [errors.ErrUnsupported].
 func (c *FaultyConn) CloseWrite() error {
 	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
@@ -209,35 +216,35 @@ func (c *FaultyConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// SetReadDeadline bounds reads, their pauses and stalls included.
+// SetReadDeadline bounds reads, including their pauses and stalls.
 func (c *FaultyConn) SetReadDeadline(t time.Time) error {
 	c.in.limit.set(t)
 	return c.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline bounds writes, their pauses and stalls included.
+// SetWriteDeadline bounds writes, including their pauses and stalls.
 func (c *FaultyConn) SetWriteDeadline(t time.Time) error {
 	c.out.limit.set(t)
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// cutoff is a deadline to select on.
+// cutoff is a deadline that a select can wait for.
 type cutoff struct {
 	mu     sync.Mutex
 	passed chan struct{} // closed when the deadline has passed
 	timer  *time.Timer
-	turn   int // tells a timer that was stopped too late from the one that counts
+	turn   int // tells the current timer from one that was stopped too late
 }
 
-// wait returns what is closed when the deadline passes.
+// wait returns a channel that is closed when the deadline passes.
 func (c *cutoff) wait() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.passed
 }
 
-// set replaces the deadline. A call that waits already is told of one that has
-// passed or will; it is not told of one that was lifted before.
+// set replaces the deadline. A call that is already waiting notices the new deadline, and never one
+// that was replaced before it passed.
 func (c *cutoff) set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -23,8 +23,8 @@ func faulty(t *testing.T, f conntest.Faults) (*conntest.FaultyConn, *wstest.Pipe
 	return c, b
 }
 
-// TestFaultyPieces: what is written arrives whole, late and in pieces, and the
-// same seed makes the same pieces.
+// TestFaultyPieces checks that what is written arrives whole, late and in pieces, and that the same
+// seed makes the same pieces.
 func TestFaultyPieces(t *testing.T) {
 	want := bytes.Repeat([]byte("0123456789"), 30)
 	pieces := func(seed uint64) (sizes []int) {
@@ -47,7 +47,7 @@ func TestFaultyPieces(t *testing.T) {
 				got, sizes = append(got, p[:n]...), append(sizes, n)
 			}
 			if !bytes.Equal(got, want) {
-				t.Fatalf("got %q", got)
+				t.Fatalf("got %q, want what was written", got)
 			}
 			c.Close()
 		})
@@ -55,7 +55,7 @@ func TestFaultyPieces(t *testing.T) {
 	}
 	a, again, other := pieces(1), pieces(1), pieces(2)
 	if string(toBytes(a)) != string(toBytes(again)) || string(toBytes(a)) == string(toBytes(other)) {
-		t.Fatalf("seed 1: %v and %v, seed 2: %v", a, again, other)
+		t.Fatalf("seed 1: %v and %v, want the same; seed 2: %v, want other pieces", a, again, other)
 	}
 }
 
@@ -66,7 +66,7 @@ func toBytes(a []int) (b []byte) {
 	return b
 }
 
-// TestFaultyBreaks: each direction ends at its byte, in its way.
+// TestFaultyBreaks checks that each direction ends at its byte, in its way.
 func TestFaultyBreaks(t *testing.T) {
 	mine := errors.New("mine")
 	for _, tt := range []struct {
@@ -86,14 +86,14 @@ func TestFaultyBreaks(t *testing.T) {
 				c.SetDeadline(time.Now().Add(time.Minute))
 				b.SetReadDeadline(time.Now().Add(time.Hour))
 				if n, err := c.Write([]byte("12345678")); n != 5 || !errors.Is(err, tt.here) {
-					t.Errorf("Write: %d, %v", n, err)
+					t.Errorf("Write: %d, %v, want 5, %v", n, err, tt.here)
 				}
 				if n, err := c.Write([]byte("9")); n != 0 || !errors.Is(err, tt.here) {
-					t.Errorf("another Write: %d, %v", n, err)
+					t.Errorf("another Write: %d, %v, want 0, %v", n, err, tt.here)
 				}
 				got, err := io.ReadAll(b)
 				if !errors.Is(err, tt.otherEnds) || tt.name != "reset" && string(got) != "12345" {
-					t.Errorf("the other end: %q, %v", got, err)
+					t.Errorf("the other end: %q, %v, want %q, %v", got, err, "12345", tt.otherEnds)
 				}
 			})
 			synctest.Test(t, func(t *testing.T) {
@@ -101,14 +101,14 @@ func TestFaultyBreaks(t *testing.T) {
 				c.SetReadDeadline(time.Now().Add(time.Minute))
 				b.Write([]byte("12345678"))
 				if got, err := io.ReadAll(c); string(got) != "12345" || !errors.Is(err, tt.here) {
-					t.Errorf("Read: %q, %v", got, err)
+					t.Errorf("Read: %q, %v, want %q, %v", got, err, "12345", tt.here)
 				}
 			})
 		})
 	}
 }
 
-// TestFaultyReset over TCP is one that the other end notices.
+// TestFaultyReset checks that the other end notices a reset over TCP.
 func TestFaultyReset(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -133,8 +133,8 @@ func TestFaultyReset(t *testing.T) {
 	}
 }
 
-// TestFaultyInterrupted: a stall ends by Close and by a deadline that is set
-// while it lasts, and a deadline that was lifted does nothing.
+// TestFaultyInterrupted checks that Close, or a deadline that is set meanwhile, ends a stall, and
+// that a deadline that was lifted does nothing.
 func TestFaultyInterrupted(t *testing.T) {
 	stall := conntest.Break{How: conntest.BreakStall}
 	synctest.Test(t, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestFaultyInterrupted(t *testing.T) {
 	})
 }
 
-// TestFaultyCloseWrite is as the connection below has it.
+// TestFaultyCloseWrite checks that CloseWrite does what the connection below does.
 func TestFaultyCloseWrite(t *testing.T) {
 	c, b := faulty(t, conntest.Faults{})
 	if err := c.CloseWrite(); err != nil {
@@ -177,5 +177,20 @@ func TestFaultyCloseWrite(t *testing.T) {
 	}
 	if _, err := plain.Write([]byte("x")); !errors.Is(err, syscall.ECONNRESET) {
 		t.Error(err)
+	}
+}
+
+// TestBreakageNames: each value has a name of its own, and so does what is no value.
+func TestBreakageNames(t *testing.T) {
+	for v, want := range map[conntest.Breakage]string{
+		conntest.NoBreak:    "none",
+		conntest.BreakError: "error",
+		conntest.BreakReset: "reset",
+		conntest.BreakStall: "stall",
+		4:                   "unknown",
+	} {
+		if got := v.String(); got != want {
+			t.Errorf("Breakage %d is named %q, want %q", uint8(v), got, want)
+		}
 	}
 }

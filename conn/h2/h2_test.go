@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -22,7 +23,6 @@ import (
 	"github.com/rfc6455/ws/conn/h2"
 	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of these tests
 	"github.com/rfc6455/ws/handshake"
-	"golang.org/x/net/http2"
 )
 
 var bg = context.Background()
@@ -62,7 +62,7 @@ type server struct {
 	conns atomic.Int32
 }
 
-// serve starts srv, after change, with an echo; http2 switches HTTP/2 on.
+// serve starts a server with an echo, after change. http2 switches HTTP/2 on.
 func serve(t testing.TB, u *ws.Upgrader, change func(*server)) *server {
 	t.Helper()
 	s := new(server)
@@ -99,19 +99,18 @@ func echo(c *ws.Conn, text string) error {
 	}
 	_, p, err := c.Read(bg)
 	if err == nil && string(p) != text {
-		err = fmt.Errorf("got %q", p)
+		err = fmt.Errorf("got %q, want the message back", p)
 	}
 	return err
 }
 
-// TestShared holds many sockets open at once. They share few connections, and
-// all of them work.
+// TestShared holds many sockets open at once. They share few connections, and all of them work.
 func TestShared(t *testing.T) {
 	const sockets = 1000
 	patient := ws.Config{CloseTimeout: time.Minute} // a busy machine must not fail it
 	s := serve(t, &ws.Upgrader{Config: patient}, nil)
 	d := s.dialer(t)
-	d.Config, d.HandshakeTimeout = patient, time.Minute
+	d.Dialer.Config, d.Dialer.HandshakeTimeout = patient, time.Minute
 	conns := make([]*ws.Conn, sockets)
 	inParallel(sockets, func(i int) {
 		c, resp, err := d.Dial(bg, s.url())
@@ -120,7 +119,7 @@ func TestShared(t *testing.T) {
 			return
 		}
 		if conns[i] = c; resp.ProtoMajor != 2 {
-			t.Errorf("HTTP/%d", resp.ProtoMajor)
+			t.Errorf("HTTP/%d, want HTTP/2", resp.ProtoMajor)
 		}
 	})
 	if t.Failed() {
@@ -132,7 +131,7 @@ func TestShared(t *testing.T) {
 		}
 	})
 	if n := s.conns.Load(); n > 8 { // net/http lets 250 streams be open
-		t.Errorf("%d sockets took %d connections", sockets, n)
+		t.Errorf("%d sockets took %d connections, want few", sockets, n)
 	}
 	inParallel(sockets, func(i int) {
 		if err := conns[i].Close(ws.CloseNormal, ""); err != nil {
@@ -155,7 +154,7 @@ func inParallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// TestHandshake holds that the fields of the Dialer below are used.
+// TestHandshake checks that the fields of the Dialer below are used.
 func TestHandshake(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -179,13 +178,13 @@ func TestHandshake(t *testing.T) {
 	}
 	s := serve(t, u, nil)
 	d := s.dialer(t)
-	d.Config, d.Subprotocols, d.Jar, d.Host = u.Config, []string{"a", "b"}, jar, "other.example"
+	d.Dialer.Config, d.Dialer.Subprotocols, d.Dialer.Jar, d.Dialer.Host = u.Config, []string{"a", "b"}, jar, "other.example"
 	if _, resp, err := d.Dial(bg, s.url()); !isRefusal(err, 400) || resp.ProtoMajor != 2 {
-		t.Errorf("%v", err)
+		t.Errorf("Dial: %v, want a refusal with 400 over HTTP/2", err)
 	}
-	d.Header = http.Header{"X-A": {"1"}}
+	d.Dialer.Header = http.Header{"X-A": {"1"}}
 	if _, _, err := d.Dial(bg, s.url()+"/again"); !isRefusal(err, 401) {
-		t.Errorf("%v", err)
+		t.Errorf("Dial: %v, want a refusal with 401", err)
 	}
 	for _, path := range []string{"/", "/again"} {
 		c, resp, err := d.Dial(bg, s.url()+path)
@@ -193,14 +192,14 @@ func TestHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		if c.Subprotocol() != "b" || c.Deflate() == (handshake.Deflate{}) || resp.StatusCode != 200 {
-			t.Errorf("%q, %+v, %d", c.Subprotocol(), c.Deflate(), resp.StatusCode)
+			t.Errorf("subprotocol %q, deflate %+v, status %d, want \"b\", some and 200", c.Subprotocol(), c.Deflate(), resp.StatusCode)
 		}
 		if err := c.Close(ws.CloseNormal, ""); err != nil {
 			t.Error(err)
 		}
 	}
 	if n := s.conns.Load(); n != 1 {
-		t.Errorf("%d connections", n)
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 
@@ -209,7 +208,7 @@ func isRefusal(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
-// http1Only has a server announce HTTP/1.1 alone.
+// http1Only makes a server announce HTTP/1.1 alone.
 func http1Only(s *server) { s.EnableHTTP2 = false }
 
 // TestFallback dials a server that does not speak HTTP/2.
@@ -222,48 +221,34 @@ func TestFallback(t *testing.T) {
 	}
 	defer c.CloseNow()
 	if err := echo(c, "over HTTP/1.1"); err != nil || resp.ProtoMajor != 1 {
-		t.Errorf("HTTP/%d, %v", resp.ProtoMajor, err)
+		t.Errorf("HTTP/%d, %v, want HTTP/1 and no error", resp.ProtoMajor, err)
 	}
 	strict := s.dialer(t)
 	strict.Fallback = h2.Fail
 	if _, _, err := strict.Dial(bg, s.url()); !errors.Is(err, h2.ErrNotSupported) || !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("%v", err)
+		t.Errorf("Dial with Fail: %v, want %v", err, h2.ErrNotSupported)
 	}
 	other := s.dialer(t)
 	other.Fallback = h2.Fail
-	other.TLSConfig = nil
+	other.Dialer.TLSConfig = nil
 	if _, _, err := other.Dial(bg, s.url()); err == nil || errors.Is(err, h2.ErrNotSupported) {
-		t.Errorf("a certificate that is not trusted: %v", err)
+		t.Errorf("a certificate that is not trusted: %v, want an error that says so", err)
 	}
 }
 
-// TestTransport uses a Transport of the caller's.
-func TestTransport(t *testing.T) {
-	s := serve(t, &ws.Upgrader{}, nil)
-	tr := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
-	defer tr.CloseIdleConnections()
-	d := &h2.Dialer{Transport: tr, Fallback: h2.Fail}
-	c, _, err := d.Dial(bg, s.url())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.CloseNow()
-	resp, err := (&http.Client{Transport: tr}).Get(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if err := echo(c, "beside a request"); err != nil || s.conns.Load() != 1 {
-		t.Errorf("%d connections, %v", s.conns.Load(), err)
-	}
-	http1 := serve(t, &ws.Upgrader{}, http1Only)
-	d.Transport = &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: http1.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
-	if _, _, err := d.Dial(bg, http1.url()); !errors.Is(err, h2.ErrNotSupported) {
-		t.Errorf("%v", err)
+// TestFailCleartext checks that a ws URL is not silently dialed over HTTP/1.1 if only HTTP/2 is
+// wanted.
+func TestFailCleartext(t *testing.T) {
+	for _, target := range []string{"ws://127.0.0.1:1/", "WS://127.0.0.1:1/"} {
+		d := &h2.Dialer{Fallback: h2.Fail}
+		_, _, err := d.Dial(bg, target)
+		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "Cleartext") {
+			t.Errorf("%s: %v, want an error that names Cleartext", target, err)
+		}
 	}
 }
 
-// TestCleartext speaks HTTP/2 without TLS, to a server that does so too.
+// TestCleartext uses HTTP/2 without TLS, with a server that does so, too.
 func TestCleartext(t *testing.T) {
 	s := serve(t, &ws.Upgrader{}, nil)
 	var p http.Protocols
@@ -283,12 +268,12 @@ func TestCleartext(t *testing.T) {
 		}
 		defer c.CloseNow()
 		if err := echo(c, "in the clear"); err != nil || (resp.ProtoMajor == 2) != cleartext {
-			t.Errorf("Cleartext %t: HTTP/%d, %v", cleartext, resp.ProtoMajor, err)
+			t.Errorf("Cleartext %t: HTTP/%d, %v, want HTTP/2 only with it", cleartext, resp.ProtoMajor, err)
 		}
 	}
 }
 
-// TestProxy goes through a proxy by ordinary CONNECT: RFC 8441 section 7.
+// TestProxy dials through a proxy by ordinary CONNECT: RFC 8441 section 7.
 func TestProxy(t *testing.T) {
 	for _, id := range []string{"H2-7-14"} {
 		t.Run(id+"/client", testProxy)
@@ -301,7 +286,7 @@ func testProxy(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.Method + " " + r.Host)
 		if r.Header.Get(":protocol") != "" {
-			t.Error("the proxy was asked for an extended CONNECT")
+			t.Error("the proxy was asked for an extended CONNECT, want an ordinary one")
 		}
 		to, err := net.Dial("tcp", r.Host)
 		if err != nil {
@@ -320,22 +305,22 @@ func testProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	d := s.dialer(t)
-	d.Proxy = func(u *url.URL) (*url.URL, error) { return url.Parse(proxy.URL) }
+	d.Dialer.Proxy = func(u *url.URL) (*url.URL, error) { return url.Parse(proxy.URL) }
 	c, resp, err := d.Dial(bg, s.url())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.CloseNow()
 	if err := echo(c, "through the proxy"); err != nil || resp.ProtoMajor != 2 {
-		t.Errorf("HTTP/%d, %v", resp.ProtoMajor, err)
+		t.Errorf("HTTP/%d, %v, want HTTP/2 and no error", resp.ProtoMajor, err)
 	}
 	if want := "CONNECT " + strings.TrimPrefix(s.URL, "https://"); asked.Load() != want {
 		t.Errorf("%v, want %s", asked.Load(), want)
 	}
 }
 
-// TestContext: the end of Dial's context after Dial does nothing, before it does
-// much.
+// TestContext checks that the end of Dial's context does nothing after Dial, and ends it before
+// that.
 func TestContext(t *testing.T) {
 	s := serve(t, &ws.Upgrader{}, nil)
 	d := s.dialer(t)
@@ -355,16 +340,15 @@ func TestContext(t *testing.T) {
 	held := make(chan struct{})
 	slow := serve(t, &ws.Upgrader{Check: func(*handshake.Request) error { <-held; return nil }}, nil)
 	d = slow.dialer(t)
-	d.HandshakeTimeout = 20 * time.Millisecond
+	d.Dialer.HandshakeTimeout = 20 * time.Millisecond
 	if _, _, err := d.Dial(bg, slow.url()); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
 	}
 	close(held)
 }
 
-// TestHeapPerSocket bounds what an idle socket holds, both ends together. Most of
-// it is a buffer of the Transport's, of the size of a frame: smallFrames keeps it
-// from being half a MiB.
+// TestHeapPerSocket bounds what an idle socket holds, both ends together. Most of it is net/http's
+// at the server's end.
 func TestHeapPerSocket(t *testing.T) {
 	const sockets = 100
 	s := serve(t, &ws.Upgrader{}, nil)
@@ -385,15 +369,15 @@ func TestHeapPerSocket(t *testing.T) {
 	for i := 1; i < sockets; i++ {
 		open(i)
 	}
-	if per := (heap() - before) / (sockets - 1); per > 150<<10 {
-		t.Errorf("%d bytes, want at most 150 KiB", per)
+	if per := (heap() - before) / (sockets - 1); per > 40<<10 {
+		t.Errorf("%d bytes, want at most 40 KiB", per)
 	}
 	for _, c := range conns {
 		_ = c.CloseNow()
 	}
 }
 
-// heap is what is reachable.
+// heap returns how many bytes are reachable.
 func heap() int {
 	for range 3 {
 		runtime.GC()
@@ -401,4 +385,26 @@ func heap() int {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
+}
+
+// TestDialerPromotesNothing: the methods of ws.Dialer that mean nothing over HTTP/2 are not the Dialer's.
+func TestDialerPromotesNothing(t *testing.T) {
+	for _, name := range []string{"DialNet", "DialVia", "Validate"} {
+		if _, ok := reflect.TypeFor[*h2.Dialer]().MethodByName(name); ok {
+			t.Errorf("h2.Dialer has the method %s", name)
+		}
+	}
+}
+
+// TestFallbackNames: each value has a name of its own, and so does what is no value.
+func TestFallbackNames(t *testing.T) {
+	for v, want := range map[h2.Fallback]string{
+		h2.HTTP1: "HTTP/1.1",
+		h2.Fail:  "fail",
+		2:        "unknown",
+	} {
+		if got := v.String(); got != want {
+			t.Errorf("Fallback %d is named %q, want %q", uint8(v), got, want)
+		}
+	}
 }

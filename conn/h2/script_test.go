@@ -28,8 +28,8 @@ type script struct {
 	block bytes.Buffer
 }
 
-// scripted runs f with a server that has not yet accepted a connection.
-func scripted(f func(s *script, ln net.Listener)) func(*testing.T) {
+// withScript runs f with a server that has not accepted a connection yet.
+func withScript(f func(s *script, ln net.Listener)) func(*testing.T) {
 	return func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(bg, 20*time.Second)
 		defer cancel()
@@ -47,7 +47,7 @@ func scripted(f func(s *script, ln net.Listener)) func(*testing.T) {
 	}
 }
 
-// accept takes the connection and its preface.
+// accept accepts the connection and reads its preface.
 func (s *script) accept(ln net.Listener) {
 	nc, err := ln.Accept()
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *script) allow() {
 	}
 }
 
-// next returns the next frame of a type that the tests are about.
+// next returns the next frame of a type that matters to the tests.
 func (s *script) next() http2.Frame {
 	s.Helper()
 	for {
@@ -160,8 +160,8 @@ func (s *script) data(p string) {
 	}
 }
 
-// want reads DATA frames until they hold one frame of the client, and returns it
-// with its masking key.
+// want reads DATA frames until they hold one frame of the client. It returns that frame and its
+// masking key.
 func (s *script) want() (h frame.Header, payload string) {
 	s.Helper()
 	var b []byte

@@ -20,12 +20,10 @@ import (
 	_ "github.com/rfc6455/ws/conn/xconnect"
 )
 
-// These tests are a package of their own, so that xconnect does not import what
-// they do.
+// These tests are a package of their own, so that xconnect does not import what they import.
 
-// TestPath holds what makes the import take effect: that this package is
-// initialised before net/http. TestServer sees the effect itself, this test says
-// why it may be gone.
+// TestPath checks why the import takes effect: this package is initialised before net/http.
+// TestServer sees the effect itself. This test says why it may be gone.
 func TestPath(t *testing.T) {
 	path := strings.TrimSuffix(reflect.TypeOf(marker{}).PkgPath(), "_test")
 	if path >= "net/http" {
@@ -36,8 +34,8 @@ Under this module path, say so in its documentation and in README, and have prog
 
 type marker struct{}
 
-// environments are those of a program that imports this package, and what they
-// make of it.
+// environments are values of GODEBUG for a program that imports this package, and what it makes of
+// them.
 var environments = []struct {
 	name, before, after string
 	major               int // the version of HTTP that a socket runs over
@@ -50,8 +48,8 @@ var environments = []struct {
 	{"switched off among others", "http2debug=0,http2xconnect=0,panicnil=0", "http2debug=0,http2xconnect=0,panicnil=0", 1},
 }
 
-// TestServer starts a program of its own for each environment. Where HTTP/2 is
-// off the same client and the same handler run over HTTP/1.1.
+// TestServer starts a program of its own for each environment. If HTTP/2 is off, the same client
+// and the same handler use HTTP/1.1.
 func TestServer(t *testing.T) {
 	if os.Getenv(isServer) != "" {
 		serve()
@@ -79,17 +77,17 @@ func TestServer(t *testing.T) {
 			strict := &h2.Dialer{Dialer: ws.Dialer{TLSConfig: config}, Fallback: h2.Fail}
 			defer strict.CloseIdleConnections()
 			if _, _, err := strict.Dial(context.Background(), url); (err == nil) != (env.major == 2) {
-				t.Errorf("without a fallback: %v", err)
+				t.Errorf("without a fallback: %v, want an error only over HTTP/1.1", err)
 			}
 		})
 	}
 }
 
-// isServer is the environment variable that makes a server of this test.
+// isServer is the environment variable that makes this test a server.
 const isServer = "XCONNECT_TEST_SERVER"
 
-// serve is the program: an echo server that says where it is, and goes when its
-// standard input ends.
+// serve is the program: an echo server that prints its address, and ends when its standard input
+// ends.
 func serve() {
 	var u ws.Upgrader
 	srv := httptest.NewUnstartedServer(u.Handler(&ws.Events{
@@ -124,7 +122,7 @@ func start(t *testing.T, godebug string) (url string, config *tls.Config, now st
 	}
 	var cert string
 	if _, err := fmt.Sscan(line, &url, &cert, &now); err != nil {
-		t.Fatalf("%q: %v", line, err)
+		t.Fatalf("first line %q: %v, want three words", line, err)
 	}
 	der, err := base64.StdEncoding.DecodeString(cert)
 	if err != nil {

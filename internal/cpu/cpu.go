@@ -1,10 +1,10 @@
-// Package cpu tells which vector instructions this processor has and the
-// operating system lets programs use. It stands for golang.org/x/sys/cpu, of
-// which the library would need this much, so that it depends on nothing.
+// Package cpu tells which vector instructions this processor has and the operating system lets
+// programs use. It replaces golang.org/x/sys/cpu, of which the library would need only this much,
+// so that the library depends on nothing.
 package cpu
 
-// Level is a set of instructions that kernels in assembly are written for.
-// Levels are in order: a machine that has one has those below it.
+// Level is a set of instructions that kernels in assembly are written for. Levels are in order: a
+// machine that has one also has those below it.
 type Level uint8
 
 // The levels.
@@ -25,6 +25,6 @@ func (l Level) String() string {
 	return "wide"
 }
 
-// Best returns the highest level of this machine, Generic in builds with the
-// tag purego and on other architectures.
+// Best returns the highest level of this machine. In builds with the tag purego, and on other
+// architectures, that is Generic.
 func Best() Level { return best() }

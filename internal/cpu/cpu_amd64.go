@@ -2,8 +2,9 @@
 
 package cpu
 
-// What the CPUID instruction reports, by leaf and register, and the parts of the processor's state that the
-// operating system must have said in XCR0 that it saves (Intel SDM volume 1, sections 14.3, 14.7 and 15.2).
+// What the CPUID instruction reports, by leaf and register, and the parts of the processor's state
+// that the operating system must save, as it says in XCR0 (Intel SDM volume 1, sections 14.3, 14.7
+// and 15.2).
 const (
 	leafFeatures = 1
 	osxsave      = 1 << 27 // leaf 1, ECX: XGETBV may be used
@@ -26,8 +27,9 @@ const (
 // best returns the highest level of this processor.
 func best() Level { return detect(cpuid, xgetbv) }
 
-// detect returns the highest level of the processor that the two instructions describe. Leaves beyond the highest
-// one, which leaf 0 gives, hold nothing of use, and XGETBV is an invalid instruction without OSXSAVE.
+// detect returns the highest level of the processor that the two instructions describe. Leaf 0
+// gives the highest leaf, and those beyond it hold nothing of use. Without OSXSAVE, XGETBV is an
+// invalid instruction.
 func detect(cpuid func(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32), xgetbv func() uint32) Level {
 	highest, _, _, _ := cpuid(0, 0)
 	if highest < leafExtended {
@@ -43,7 +45,7 @@ func detect(cpuid func(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32), xgetbv
 	case state&stateYMM != stateYMM || ebx&avx2 == 0:
 		return Generic
 	case state&stateZMM != stateZMM || ebx&wideEBX != wideEBX || ecx&wideECX != wideECX:
-		// No kernel needs VBMI2. It came with Ice Lake and Zen 4 and tells them from processors that lower the
+		// No kernel needs VBMI2. It came with Ice Lake and Zen 4. Processors without it lower the
 		// clock of everything else on the core while 512-bit registers are in use.
 		return Vector
 	}

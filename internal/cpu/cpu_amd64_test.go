@@ -4,7 +4,7 @@ package cpu
 
 import "testing"
 
-// processor stands for the two instructions that detect asks.
+// processor stands in for the two instructions that detect uses.
 type processor struct{ highest, ecx1, ebx7, ecx7, xcr0 uint32 }
 
 func (p processor) cpuid(leaf, _ uint32) (eax, ebx, ecx, edx uint32) {
@@ -12,7 +12,7 @@ func (p processor) cpuid(leaf, _ uint32) (eax, ebx, ecx, edx uint32) {
 	case leaf == 0:
 		return p.highest, 0, 0, 0
 	case leaf > p.highest:
-		return ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0) // not to be believed
+		return ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0) // has no meaning
 	case leaf == leafFeatures:
 		return 0, 0, p.ecx1, 0
 	}
@@ -49,7 +49,7 @@ func TestDetect(t *testing.T) {
 			tt.change(&p)
 			xgetbv := func() uint32 {
 				if p.ecx1&osxsave == 0 {
-					t.Error("XGETBV without OSXSAVE")
+					t.Error("XGETBV was used without OSXSAVE, want it not used")
 				}
 				return p.xcr0
 			}

@@ -2,5 +2,5 @@
 
 package cpu
 
-// best returns the level of this processor: every 64-bit ARM that Go runs on has NEON.
+// best returns the level of this processor. Every 64-bit ARM that Go runs on has NEON.
 func best() Level { return Vector }

@@ -2,5 +2,5 @@
 
 package cpu
 
-// best returns the one level there is without assembly.
+// best returns Generic, the only level without assembly.
 func best() Level { return Generic }

@@ -10,6 +10,6 @@ func TestBest(t *testing.T) {
 		}
 	}
 	if _, ok := names[Best()]; !ok {
-		t.Errorf("Best is %d", Best())
+		t.Errorf("Best() = %d, want one of the levels", Best())
 	}
 }

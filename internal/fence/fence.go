@@ -1,7 +1,7 @@
 //go:build linux || darwin
 
-// Package fence is for tests of assembly: it has memory whose neighbourhood may
-// not be touched.
+// Package fence is for tests of assembly. It provides memory whose neighbourhood may not be
+// touched.
 package fence
 
 import (
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Page returns a page between two that may not be touched: whoever reads or writes
-// beyond it crashes. It goes with the end of the test.
+// Page returns a page between two others that may not be touched: reading or writing beyond it
+// crashes. The page is freed when the test ends.
 func Page(t testing.TB) []byte {
 	t.Helper()
 	page := syscall.Getpagesize()
@@ -25,7 +25,7 @@ func Page(t testing.TB) []byte {
 	return pages[page : 2*page : 2*page]
 }
 
-// ReadOnly makes a Page one that can't be written.
+// ReadOnly makes a page of [Page] one that can't be written.
 func ReadOnly(t testing.TB, page []byte) {
 	t.Helper()
 	protect(t, page, syscall.PROT_READ)
@@ -38,9 +38,8 @@ func protect(t testing.TB, page []byte, how int) {
 	}
 }
 
-// AtEdges calls f with slices of n bytes that begin or end up to 63 bytes from an
-// edge of the page, at each step of that many bytes: with step 1 that is every
-// alignment. A crash fails the test.
+// AtEdges calls f with slices of n bytes that begin or end up to 63 bytes from an edge of the page,
+// in steps of step bytes. With step 1 that is every alignment. A crash fails the test.
 func AtEdges(t testing.TB, page []byte, n, step int, f func(p []byte)) {
 	t.Helper()
 	var p []byte

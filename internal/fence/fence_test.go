@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// recorder takes down whether a test has failed.
+// recorder records whether a test has failed.
 type recorder struct {
 	testing.TB
 	failed bool
@@ -15,7 +15,8 @@ type recorder struct {
 
 func (r *recorder) Fatalf(string, ...any) { r.failed = true }
 
-// TestAtEdges: one byte too many is a failure, at either end, and none is not.
+// TestAtEdges checks that touching one byte too many, at either end, is a failure, and touching
+// none is not.
 func TestAtEdges(t *testing.T) {
 	page := Page(t)
 	var sum byte
@@ -31,13 +32,13 @@ func TestAtEdges(t *testing.T) {
 		r := &recorder{TB: t}
 		AtEdges(r, page, 5, 1, func(p []byte) { sum += *(*byte)(unsafe.Add(unsafe.Pointer(&p[0]), test.offset(len(p)))) })
 		if r.failed != test.want {
-			t.Errorf("%s: failed is %v", test.name, r.failed)
+			t.Errorf("%s: failed = %t, want %t", test.name, r.failed, test.want)
 		}
 	}
 	ReadOnly(t, page)
 	r := &recorder{TB: t}
 	AtEdges(r, page, 5, 1, func(p []byte) { p[0] = sum })
 	if !r.failed {
-		t.Error("a page that is only read was written")
+		t.Error("writing to a page that can't be written did not fail the test, want it to")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// row is one requirement: a line of one of the document's tables.
+// row is one requirement, a line of one of the document's tables.
 type row struct {
 	line  int // index into document.lines
 	id    string
@@ -15,8 +15,7 @@ type row struct {
 	shown string   // the last column
 }
 
-// document is docs/requirements.md. Lines that are no rows are kept as they
-// are.
+// document is docs/requirements.md. Lines that are not rows are kept as they are.
 type document struct {
 	lines []string
 	rows  []row
@@ -25,11 +24,11 @@ type document struct {
 // shownBy is the head of the column that this program reads and writes.
 const shownBy = "Shown by"
 
-// rowID is the form of an ID: a topic, mostly a section, a number.
+// rowID matches an ID: a topic, mostly a section, and a number.
 var rowID = regexp.MustCompile(`^[A-Z][A-Z0-9]-\S+$`)
 
-// parseDocument finds the rows. Every table whose first column is "ID" must
-// have the "Shown by" column, and every row as many cells as its head.
+// parseDocument finds the rows. Every table whose first column is "ID" must have the "Shown by"
+// column, and every row as many cells as its head.
 func parseDocument(text string) (*document, error) {
 	d := &document{lines: strings.Split(text, "\n")}
 	var head []string
@@ -56,7 +55,7 @@ func parseDocument(text string) (*document, error) {
 	return d, nil
 }
 
-// cells splits a line of a table; nil for any other line.
+// cells splits a line of a table. For any other line it returns nil.
 func cells(line string) []string {
 	line, ok := strings.CutPrefix(strings.TrimSpace(line), "|")
 	if !ok {
@@ -69,8 +68,8 @@ func cells(line string) []string {
 	return c
 }
 
-// rolesOf reads the Role column. A table without one (the errata) has rows
-// without a role: they can only be n/a.
+// rolesOf reads the Role column. In a table without that column (the errata) rows have no role, and
+// can only be n/a.
 func rolesOf(head, c []string) []string {
 	i := slices.Index(head, "Role")
 	if i < 0 {
@@ -100,13 +99,13 @@ func (d *document) record(r *row, names string) {
 
 func (d *document) String() string { return strings.Join(d.lines, "\n") }
 
-// exempt says whether the row needs no test, and counts as what.
+// exempt reports whether the row needs no test, and as what it counts.
 func (r *row) exempt() (kind string, ok bool) {
 	kind, reason, _ := strings.Cut(r.shown, ":")
 	return kind, (kind == "n/a" || kind == "later") && strings.TrimSpace(reason) != ""
 }
 
-// names are the tests that the column records.
+// names returns the tests that the column records.
 func (r *row) names() []string {
 	if r.shown == "" {
 		return nil
@@ -124,7 +123,7 @@ var doors = []string{"Upgrade", "UpgradeNet"}
 // handshakeRow matches the rows that a server must show through both.
 var handshakeRow = regexp.MustCompile(`^(HT|HS|EX-9\.1|IA-11\.3|SE-10\.2)-`)
 
-// claims are what a run of the tests must show for the row.
+// claims returns what a run of the tests must show for the row.
 func (r *row) claims() []claim {
 	var want []claim
 	for _, role := range r.roles {

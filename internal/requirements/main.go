@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// run does the whole check and says whether nothing is lacking.
+// run does the whole check. It reports whether nothing is lacking.
 func run(file string, update bool, in io.Reader, out io.Writer) (bool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -54,7 +54,7 @@ func run(file string, update bool, in io.Reader, out io.Writer) (bool, error) {
 	return report(d, res, out), nil
 }
 
-// modulePath reads the module line, so that the path stands in go.mod alone.
+// modulePath reads the module path from go.mod, so that it stands there alone.
 func modulePath(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -83,8 +83,8 @@ func updateNames(d *document, res *results) {
 	}
 }
 
-// report prints what failed tests printed and what is lacking, row by row, then
-// the sum of it, and says whether nothing is.
+// report prints what failed tests printed, then row by row what is lacking, and then the totals. It
+// reports whether nothing is lacking.
 func report(d *document, res *results, out io.Writer) bool {
 	io.WriteString(out, res.failures.String())
 	problems := slices.Concat(packageProblems(res), unknownRows(d, res))
@@ -125,7 +125,7 @@ func packageProblems(res *results) (problems []string) {
 	return problems
 }
 
-// unknownRows finds tests that name a row which does not exist: mistyped IDs.
+// unknownRows finds tests that name a row which does not exist, such as a mistyped ID.
 func unknownRows(d *document, res *results) (problems []string) {
 	known, topics := map[string]bool{}, map[string]bool{}
 	for _, r := range d.rows {
@@ -139,7 +139,7 @@ func unknownRows(d *document, res *results) (problems []string) {
 	return problems
 }
 
-// lacks says what keeps the row from being shown.
+// lacks returns what keeps the row from being shown.
 func (r *row) lacks(res *results) (lacks []string) {
 	for _, path := range res.failed[r.id] {
 		lacks = append(lacks, r.id+": failed: "+path)

@@ -11,8 +11,8 @@ import (
 
 const head = "| ID | Role | Requirement | Shown by |\n|---|---|---|---|\n"
 
-// events writes go test -json lines: "pass TestX/ID/server", one per line, all
-// of package conn.
+// events formats lines of go test -json, all of package conn. A line of its input is like "pass
+// TestX/ID/server".
 func events(lines ...string) string {
 	var b strings.Builder
 	for _, line := range lines {
@@ -26,8 +26,8 @@ func events(lines ...string) string {
 	return b.String()
 }
 
-// check runs the program in a module of its own and returns its verdict, what
-// it printed and the document afterwards.
+// check runs the program in a module of its own. It returns its verdict, what it printed, and the
+// document afterwards.
 func check(t *testing.T, doc, in string, update bool) (ok bool, out, after string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,7 +55,7 @@ func TestCheck(t *testing.T) {
 		name string
 		row  string
 		in   []string
-		want string // in what is printed; "" means that nothing is lacking
+		want string // a part of what is printed; "" if nothing is lacking
 	}{
 		{"shown", "| RX-1 | S | x | `conn.TestX` |", []string{"pass TestX/RX-1/server"}, ""},
 		{"shown with a tail", "| RX-1 | C | x | `conn.TestX` |", []string{"pass TestX/RX-1/client/whole"}, ""},
@@ -94,7 +94,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestFailuresAreShown: what a test, a package or a build printed that failed, and
+// TestFailuresAreShown checks that what a failed test, package or build printed is shown, and
 // nothing else.
 func TestFailuresAreShown(t *testing.T) {
 	in := `{"ImportPath":"m/b [m/b.test]","Action":"build-output","Output":"b.go:1: undefined: x\n"}
@@ -172,8 +172,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestDocument reads the real document: it parses, and what is exempt is not
-// everything.
+// TestDocument reads the real document. It must parse, and not everything in it may be exempt.
 func TestDocument(t *testing.T) {
 	text, err := os.ReadFile("../../docs/requirements.md")
 	if err != nil {

@@ -11,37 +11,36 @@ import (
 	"strings"
 )
 
-// claim is what one subtest shows: a row, in a role, through a door. The door
-// is empty where none matters.
+// claim is what one subtest shows: a row, in a role, through a door. The door is empty if none
+// matters.
 type claim struct{ id, role, door string }
 
 func (c claim) String() string {
 	return strings.TrimSuffix(c.id+"/"+c.role+"/"+c.door, "/")
 }
 
-// results is a run of the tests, as far as rows are concerned.
+// results is a run of the tests, as far as it concerns rows.
 type results struct {
 	passed   map[claim][]string  // the tests that show it, as package.Test
 	failed   map[string][]string // by ID: paths of subtests that failed
 	named    map[string]string   // every ID in a path, with one such path
 	packages []string            // packages that failed
 	failures strings.Builder     // what the tests, packages and builds that failed printed
-	pending  map[source]string   // what those printed that have not ended
+	pending  map[source]string   // what was printed by those that have not ended
 	events   int
 }
 
-// source is what prints: a test, a package where test is empty, or the build
-// of one.
+// source is what prints: a test, a package if test is empty, or the build of one.
 type source struct{ pkg, test string }
 
-// event is a line of go test -json, as far as it matters here. The events of a
-// build have an import path and no package.
+// event is a line of go test -json, as far as it matters here. The events of a build have an import
+// path instead of a package.
 type event struct {
 	Action, Package, Test, Output, ImportPath string
 }
 
-// readResults reads the output of go test -json. module is the module's path,
-// which is left out of the names of packages.
+// readResults reads the output of go test -json. module is the module's path, which is left out of
+// the names of packages.
 func readResults(r io.Reader, module string) (*results, error) {
 	res := &results{passed: map[claim][]string{}, failed: map[string][]string{}, named: map[string]string{}, pending: map[source]string{}}
 	lines := bufio.NewReader(r)
@@ -65,8 +64,7 @@ func readResults(r io.Reader, module string) (*results, error) {
 	}
 }
 
-// keep holds what a test prints until it ends, and after that only where it
-// failed.
+// keep keeps what a test prints until the test ends, and after that only if it failed.
 func (res *results) keep(e event) {
 	from := source{e.Package + e.ImportPath, e.Test}
 	switch e.Action {
@@ -111,7 +109,7 @@ func (res *results) show(c claim, name string) {
 	}
 }
 
-// names are the tests that show anything of the row, sorted.
+// names returns the tests that show anything of the row, sorted.
 func (res *results) names(r *row) []string {
 	var names []string
 	for _, role := range r.roles {
@@ -121,12 +119,11 @@ func (res *results) names(r *row) []string {
 	return slices.Compact(names)
 }
 
-// repeat is what the testing package appends to a path that was there before.
+// repeat matches what the testing package appends to a path that it has used before.
 var repeat = regexp.MustCompile(`#\d+$`)
 
-// claimsOf reads the IDs in a test's path, each with the role that follows it,
-// other IDs aside, and with the door after that. The role is empty where the
-// path ends before it.
+// claimsOf returns the IDs in a test's path, each with the role that follows it, apart from other
+// IDs, and with the door after that. The role is empty if the path ends before it.
 func claimsOf(test string) []claim {
 	path := strings.Split(test, "/")
 	for i := range path {

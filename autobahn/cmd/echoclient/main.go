@@ -1,6 +1,6 @@
-// Command echoclient lets a conformance suite's fuzzing server test this
-// library as a client: it asks for the number of cases, runs each, echoing what
-// the server sends, and has the reports written.
+// Command echoclient lets the fuzzing server of a conformance suite test this library as a
+// client. It asks for the number of cases, runs each by echoing what the server sends, and has
+// the reports written.
 //
 //	go run ./autobahn/cmd/echoclient -url ws://127.0.0.1:9001 -agent NAME
 package main
@@ -65,8 +65,8 @@ func caseCount(ctx context.Context, d *ws.Dialer, base string) (int, error) {
 	return strconv.Atoi(string(p))
 }
 
-// echo answers every message with the same message until the connection ends.
-// How it ends is the suite's to judge.
+// echo answers every message with the same message until the connection ends. The suite judges
+// how it ends.
 func echo(ctx context.Context, d *ws.Dialer, u string) error {
 	c, _, err := d.Dial(ctx, u)
 	if err != nil {

@@ -14,8 +14,7 @@ const image = "crossbario/autobahn-testsuite:25.10.1"
 // addresses on the loopback interface mean the same inside and outside.
 type docker struct{}
 
-// findDocker reports whether a Docker daemon answers and has the image, or can
-// get it.
+// findDocker reports whether a Docker daemon answers, and has the image or can get it.
 func findDocker(ctx context.Context) bool {
 	if exec.CommandContext(ctx, "docker", "info", "--format", "{{.ServerVersion}}").Run() != nil {
 		return false
@@ -27,9 +26,9 @@ func findDocker(ctx context.Context) bool {
 	return exec.CommandContext(ctx, "docker", "pull", "-q", image).Run() == nil
 }
 
-// command returns the command that runs wstest with args. The folder of the last
-// argument, the specification, is mounted at its own path, so that paths in the
-// specification hold too.
+// command returns the command that runs wstest with args. The last argument is the path of the
+// specification. Its folder is mounted at the same path, so that paths in the specification
+// are right inside, too.
 func (docker) command(ctx context.Context, args ...string) *exec.Cmd {
 	dir := filepath.Dir(args[len(args)-1])
 	run := []string{"run", "--rm", "--init", "--network", "host", "-v", dir + ":" + dir, image, "wstest"}

@@ -18,8 +18,8 @@ import (
 	"github.com/rfc6455/ws/autobahn"
 )
 
-// TestMain is the program docker, a testee, or the tests, by the name under which
-// this one was started: the tests put links to it on the PATH.
+// TestMain runs the program docker, a testee, or the tests. Which of them depends on the name
+// under which this program was started: the tests put links to it on the PATH.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "docker":
@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fakeDocker stands in for the program docker. It writes down how it was called, and
-// fails where a file of the command's name with the suffix ".fails" is beside that. A
-// container that runs wstest finds all cases OK.
+// fakeDocker stands in for the program docker. It writes down how it was called. It fails if
+// there is a file beside that with the command's name and the suffix ".fails". A container
+// that runs wstest finds all cases OK.
 func fakeDocker(args []string) int {
 	log := os.Getenv("FAKE_DOCKER")
 	f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -123,8 +123,8 @@ func fakeSuite(outside, inside string, args []string) int {
 	return 0
 }
 
-// dockerOnPath puts the fake on the PATH, alone, with commands that fail. The function
-// that it returns tells how docker was called.
+// dockerOnPath makes the PATH have the fake alone, with commands that fail. The function that it
+// returns says how docker was called.
 func dockerOnPath(t *testing.T, fails ...string) (bin string, calls func() []string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -183,7 +183,7 @@ func TestDocker(t *testing.T) {
 	}
 }
 
-// TestDockerFails has the container fail: that is no pass.
+// TestDockerFails has the container fail. The run may not pass then.
 func TestDockerFails(t *testing.T) {
 	bin, _ := dockerOnPath(t, "run")
 	c := &config{
@@ -195,8 +195,8 @@ func TestDockerFails(t *testing.T) {
 	}
 }
 
-// TestWithoutDocker falls through to Python where no daemon answers or the image is
-// not to be had, unless Docker was asked for.
+// TestWithoutDocker: if no daemon answers or the image can't be had, Python is next, unless
+// Docker was asked for.
 func TestWithoutDocker(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -223,7 +223,7 @@ func TestWithoutDocker(t *testing.T) {
 			if !slices.Equal(got, test.want) {
 				t.Errorf("docker was called %q, want %q", got, test.want)
 			}
-			// An environment that is there already is one that can run.
+			// If an environment is there already, it can run.
 			stamp := fmt.Sprintf("%x\n", sha256.Sum256([]byte(requirements+launcher+fmt.Sprint(optional))))
 			if err := os.MkdirAll(venv, 0o700); err != nil {
 				t.Fatal(err)

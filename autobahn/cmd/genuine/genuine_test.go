@@ -23,7 +23,7 @@ func TestFill(t *testing.T) {
 func TestProgressCountsCases(t *testing.T) {
 	p := &progress{total: 100}
 	for i := range 3 {
-		// A line may come in pieces, and be none of a case's.
+		// A line may come in pieces, and may be about no case.
 		fmt.Fprintf(p, "something else\nRunning test ")
 		fmt.Fprintf(p, "case ID 1.1.%d for agent x\n", i)
 	}
@@ -70,7 +70,7 @@ func TestWriteSummary(t *testing.T) {
 	}
 }
 
-// TestNoEngineIsAnError makes sure that a run never passes by not running.
+// TestNoEngineIsAnError: if the suite can't be run, the run does not pass.
 func TestNoEngineIsAnError(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())

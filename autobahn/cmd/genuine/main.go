@@ -2,9 +2,9 @@
 // an echo client and compares the results with autobahn/expect.json. A result that
 // is not expected, better or worse, fails the run.
 //
-// The suite is a Python 2.7 program. It is taken from its Docker image if a daemon
-// answers, or else from PyPI into an environment in an ignored folder. Where neither
-// is to be had, the run fails and says so. Run it from the module's root:
+// The suite is a Python 2.7 program. It comes from its Docker image if a daemon answers,
+// otherwise from PyPI into an environment in an ignored folder. If neither can be had, the
+// run fails and says so. Run it from the module's root:
 //
 //	go run ./autobahn/cmd/genuine                       # both roles, all 517 cases
 //	go run ./autobahn/cmd/genuine -role server -cases '1.*,2.*'
@@ -110,8 +110,8 @@ func (c *config) run(ctx context.Context) (bad int, err error) {
 	return bad, writeSummary(c.summary, outcomes, expect)
 }
 
-// prepare finds the suite, chooses the cases and builds the testees. The function
-// that it returns removes what was built.
+// prepare finds the suite, chooses the cases and builds the testees. The function that it
+// returns removes what was built.
 func (c *config) prepare(ctx context.Context) (*runner, func(), error) {
 	r := &runner{agent: c.agent, url: c.url}
 	r.ids = autobahn.Select(autobahn.SuiteIDs(), patterns(c.cases), patterns(c.exclude))
@@ -167,8 +167,8 @@ func (c *config) findEngine(ctx context.Context) (engine, error) {
 	return nil, fmt.Errorf("-engine %q: must be docker, python or auto", c.engine)
 }
 
-// testee returns the command line of a testee: the one given, or that of this
-// module's own, which is built into dir.
+// testee returns the command line of a testee: the one given, or that of this module's own
+// testee, which is built into dir.
 func testee(ctx context.Context, dir, name, given string, args ...string) ([]string, error) {
 	if given != "" {
 		return strings.Fields(given), nil
@@ -180,7 +180,7 @@ func testee(ctx context.Context, dir, name, given string, args ...string) ([]str
 	return append([]string{program}, args...), nil
 }
 
-// patterns splits a list between commas.
+// patterns splits a list at its commas.
 func patterns(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }

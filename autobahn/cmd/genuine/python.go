@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// What the genuine suite needs: its own pins, and the versions that pip chose for
-// what these need in turn, so that every environment is the same.
+// What the genuine suite needs: the versions that it asks for itself, and those that pip chose
+// for what these need in turn. With them every environment is the same.
 var (
 	//go:embed requirements.txt
 	requirements string
@@ -87,8 +87,8 @@ func findPython(ctx context.Context, given string) (string, error) {
 	return "", errors.New("no Python 2.7 found: install it (pyenv install 2.7.18) or name it with -python")
 }
 
-// install fills the environment. pip must not meet Twisted before incremental is
-// there, which Twisted's setup imports.
+// install fills the environment. Twisted's setup imports incremental, so pip has to install
+// incremental first.
 func (p python) install(ctx context.Context, interpreter string) error {
 	boot := filepath.Join(p.dir, "boot")
 	if err := os.RemoveAll(p.dir); err != nil {

@@ -97,8 +97,8 @@ func (r *runner) testClient(ctx context.Context) (outcome, error) {
 	return r.collect("client", begin)
 }
 
-// wstest writes the specification and prepares the command for one mode of the
-// suite. Its output goes to a log file and, condensed, to standard output.
+// wstest writes the specification and prepares the command for one mode of the suite. The
+// suite's output goes to a log file and, condensed, to standard output.
 func (r *runner) wstest(ctx context.Context, role, mode string, spec map[string]any) (*exec.Cmd, error) {
 	dir := filepath.Join(r.reports, role)
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
@@ -207,14 +207,14 @@ func startAndWait(cmd *exec.Cmd, addr string) error {
 	return fmt.Errorf("nothing listens on %s after 30 s", addr)
 }
 
-// gentle makes the end of the context an interrupt, so that a container is removed
-// and a testee can clean up, followed by a kill.
+// gentle makes the end of the context an interrupt, and a kill after that, so that a container
+// is removed and a testee can clean up.
 func gentle(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 }
 
-// stop ends a process that has no end of its own.
+// stop ends a process that does not end by itself.
 func stop(cmd *exec.Cmd) {
 	cmd.Process.Signal(os.Interrupt)
 	timer := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })

@@ -39,7 +39,7 @@ func (r *runner) share(ctx context.Context, jobs int, role string, test func(*ru
 	return all, r.writeIndex(role, all.results)
 }
 
-// split divides the cases, neighbours among all parts, since they are alike.
+// split divides the cases into parts. Neighbours are alike, so they go to different parts.
 func (r *runner) split(jobs int) []*runner {
 	var parts []*runner
 	for i := range min(jobs, len(r.ids)) {

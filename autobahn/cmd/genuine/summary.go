@@ -59,8 +59,8 @@ func writeSummary(path string, outcomes []outcome, expect *autobahn.Expectations
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// tally counts verdicts of the cases whose identifiers start with prefix. A close
-// that was not as it should be is counted beside the verdict.
+// tally counts the verdicts of the cases whose identifiers start with prefix. If the close was
+// not as it should be, it counts that beside the verdict.
 func tally(results map[string]autobahn.Result, prefix string) string {
 	counts := make(map[string]int)
 	for id, r := range results {

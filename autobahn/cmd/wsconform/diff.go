@@ -11,8 +11,8 @@ import (
 	"github.com/rfc6455/ws/autobahn"
 )
 
-// verdicts are what runs of one suite gave: for each agent and case the verdicts that
-// were seen, which are several where a case depends on time.
+// verdicts are what runs of one suite gave: for each agent and case all verdicts that were seen.
+// If a case depends on time, there may be several.
 type verdicts map[string]map[string][]string
 
 // readVerdicts reads reports, with commas between their paths.
@@ -38,9 +38,9 @@ func readVerdicts(paths string) (verdicts, error) {
 	return v, nil
 }
 
-// diff compares reports: those of this suite and of the genuine one, or those of a
-// testee before and after a change. Where each side is several runs, a case differs
-// if no verdict has come on both.
+// diff compares reports: those of this suite and of the genuine one, or those of a testee before
+// and after a change. If a side has several runs, a case differs if no verdict is on both
+// sides.
 func diff(args []string) error {
 	f := flag.NewFlagSet("diff", flag.ExitOnError)
 	ids := f.Bool("ids", false, "print nothing but the cases that differ, with commas between them")
@@ -88,8 +88,8 @@ func (p pair) String() string {
 	return fmt.Sprintf("%s %s: %s / %s", p.agent, p.id, strings.Join(p.a, " or "), strings.Join(p.b, " or "))
 }
 
-// compare returns how many cases are in both, those of them that differ, and those
-// that do not but had several verdicts.
+// compare returns how many cases are in both, which of them differ, and which do not differ but
+// have several verdicts.
 func compare(a, b verdicts) (compared int, differ, unsteady []pair) {
 	for _, agent := range slices.Sorted(maps.Keys(a)) {
 		for _, id := range slices.SortedFunc(maps.Keys(a[agent]), autobahn.Compare) {

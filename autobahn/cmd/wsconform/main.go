@@ -4,14 +4,14 @@
 //	wsconform server-test -url ws://127.0.0.1:9001   test an echo server
 //	wsconform serve -addr 127.0.0.1:9001             be the server that echo clients test themselves against
 //	wsconform list                                   show the cases
-//	wsconform diff A/index.json B/index.json         compare the verdicts of two reports, or of lists of them
+//	wsconform diff A/index.json B/index.json         compare the verdicts of two reports, or of two lists
 //
 // A server under test echoes each message. A client under test asks for
 // /getCaseCount, echoes on /runCase?case=N&agent=NAME for each N from one to that
 // number, and ends with /updateReports?agent=NAME.
 //
 // The exit status is 0 if all cases passed, 1 if one did not, and 2 if the run could
-// not be done.
+// not be done: if nobody answers at the address, or the answer is a page and no WebSocket.
 package main
 
 import (

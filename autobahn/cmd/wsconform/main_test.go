@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +29,26 @@ func TestPick(t *testing.T) {
 		if len(cases) != test.want || (err != nil) != (test.want == 0) {
 			t.Errorf("%+v: %d cases, %v; want %d", test.s, len(cases), err, test.want)
 		}
+	}
+}
+
+// TestWrongPath tests a server at a path without WebSockets. The run can't be done then, and
+// there is no report.
+func TestWrongPath(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	reports := filepath.Join(t.TempDir(), "reports")
+	err := serverTest(t.Context(), []string{
+		"-url", "ws" + strings.TrimPrefix(server.URL, "http") + "/no/such/path", "-catalogue", "all", "-messages", "1", "-reports", reports,
+	})
+	if err == nil || errors.Is(err, errNotPassed) {
+		t.Fatalf("got %v, want an error that is not for a failed case", err)
+	}
+	if !strings.Contains(err.Error(), "404 Not Found: is the path right?") {
+		t.Errorf("got %q, want the status and what to do", err)
+	}
+	if _, err := os.Stat(reports); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a report: %v", err)
 	}
 }
 
@@ -77,7 +99,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestProgress looks at what a run writes where no terminal is.
+// TestProgress looks at what a run writes if its output is no terminal.
 func TestProgress(t *testing.T) {
 	var b strings.Builder
 	show := progress(&b)

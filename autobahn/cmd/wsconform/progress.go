@@ -8,12 +8,11 @@ import (
 	"github.com/rfc6455/ws/autobahn"
 )
 
-// every is after how many cases a line tells how far a run is, where no terminal
-// shows each of them.
+// every is after how many cases a line says how far a run is, if the output is no terminal.
 const every = 50
 
-// progress returns a function that shows how far a run is: in one line that changes
-// on a terminal, in some lines elsewhere. What did not pass is a line of its own.
+// progress returns a function that shows how far a run is: on a terminal in one line that
+// changes, elsewhere in a line now and then. Each case that has not passed has its own line.
 func progress(out io.Writer) func(o *autobahn.Outcome, done, total int) {
 	terminal := isTerminal(out)
 	return func(o *autobahn.Outcome, done, total int) {
@@ -32,6 +31,7 @@ func progress(out io.Writer) func(o *autobahn.Outcome, done, total int) {
 	}
 }
 
+// isTerminal reports whether out is a terminal.
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/rfc6455/ws/autobahn"
 )
 
-// serve is the fuzzing server.
+// serve runs the fuzzing server.
 func serve(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("serve", flag.ExitOnError)
 	var s selection

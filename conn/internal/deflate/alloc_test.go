@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// TestAllocations: in steady state no message allocates, in either direction
-// and in any form.
+// TestAllocations checks that in steady state no message allocates, in either direction and in any
+// form.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools")
@@ -60,16 +60,16 @@ func TestAllocations(t *testing.T) {
 func allocates(t *testing.T, what string, f func()) {
 	t.Helper()
 	if n := testing.AllocsPerRun(50, f); n != 0 {
-		t.Errorf("%s: %v allocations per message", what, n)
+		t.Errorf("%s: %v allocations per message, want none", what, n)
 	}
 }
 
-// TestSize: what a connection holds in each direction besides the window.
+// TestSize bounds what a connection holds in each direction besides the window.
 func TestSize(t *testing.T) {
 	if n := unsafe.Sizeof(Encoder{}); n > 64 {
-		t.Errorf("an Encoder has %d bytes", n)
+		t.Errorf("an Encoder has %d bytes, want at most 64", n)
 	}
 	if n := unsafe.Sizeof(Decoder{}); n > 128 {
-		t.Errorf("a Decoder has %d bytes", n)
+		t.Errorf("a Decoder has %d bytes, want at most 128", n)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The benchmarks take their messages in turn from a set of different ones: a
-// processor learns the branches of a single small message by heart.
+// The benchmarks take their messages in turn from a set of different ones, because a processor
+// learns the branches of a single small message by heart.
 const benchMessages = 16
 
 var benchSizes = []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20}
@@ -24,8 +24,7 @@ func sizeName(n int) string {
 	return fmt.Sprintf("%dB", n)
 }
 
-// benchmark runs f on each of the messages in turn. f returns the bytes of
-// payload, so that the ratio can be told.
+// benchmark runs f on each of the messages in turn. f returns the bytes of payload, for the ratio.
 func benchmark(b *testing.B, texts [][]byte, f func(i int) int) {
 	b.SetBytes(int64(len(texts[0])))
 	b.ReportAllocs()
@@ -37,8 +36,8 @@ func benchmark(b *testing.B, texts [][]byte, f func(i int) int) {
 	b.ReportMetric(float64(wire)/float64(n*len(texts[0])), "wire/text")
 }
 
-// BenchmarkEncode compresses whole messages without takeover, beside
-// compress/flate of level 1 that is reset for each.
+// BenchmarkEncode compresses whole messages without takeover, and does the same with compress/flate
+// of level 1, which is reset for each.
 func BenchmarkEncode(b *testing.B) {
 	for _, n := range benchSizes {
 		var texts [][]byte
@@ -66,8 +65,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeover compresses the messages of a connection with context
-// takeover, beside one compress/flate writer of level 1 for all of them.
+// BenchmarkTakeover compresses the messages of a connection with context takeover, and does the
+// same with one compress/flate writer of level 1 for all of them.
 func BenchmarkTakeover(b *testing.B) {
 	for _, n := range []int{64, 256, 1 << 10, 4 << 10} {
 		text := jsonText(1, 1<<18)
@@ -129,8 +128,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkRuns inflates the longest runs there are, which a peer sends in
-// pieces too short for the fast loop, or whole.
+// BenchmarkRuns inflates the longest runs that there are. The peer sends them whole, or in pieces
+// too short for the fast loop.
 func BenchmarkRuns(b *testing.B) {
 	text := make([]byte, 1<<20)
 	wire := (&Encoder{}).Append(nil, text, Last)

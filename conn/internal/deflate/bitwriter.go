@@ -2,15 +2,14 @@ package deflate
 
 import "encoding/binary"
 
-// bitWriter appends bits to a slice, the first one lowest in each byte
-// (RFC 1951 section 3.1.1).
+// bitWriter appends bits to a slice, the first one lowest in each byte (RFC 1951 section 3.1.1).
 type bitWriter struct {
 	out  []byte
-	acc  uint64 // bits not yet in out, the next one lowest
+	acc  uint64 // bits that are not in out yet, the next one lowest
 	held uint   // how many: fewer than 32 between calls of put
 }
 
-// put appends the low n bits of v, which has no others; n is at most 32.
+// put appends the low n bits of v, which must have no others set. n is at most 32.
 func (w *bitWriter) put(v uint64, n uint) {
 	w.acc |= v << (w.held & 63)
 	w.held += n

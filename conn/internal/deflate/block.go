@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// blockWriter writes one block at a time, in the form that is shortest. It is
-// scratch space only.
+// blockWriter writes one block at a time, in the shortest form. It is scratch space only.
 type blockWriter struct {
 	huffman
 	litLenFreq [litLenSymbols]uint32
@@ -16,8 +15,8 @@ type blockWriter struct {
 	header     dynamicHeader
 }
 
-// blockCodes are the codes of one block. Literals and lengths have at most
-// longestLitLen bits: four of them fit a 64-bit word behind seven bits.
+// blockCodes has the codes of one block. Literals and lengths have at most longestLitLen bits: four
+// of them fit into a 64-bit word after seven bits.
 type blockCodes struct {
 	litLen [litLenSymbols]code
 	dist   [distSymbols]code
@@ -25,13 +24,13 @@ type blockCodes struct {
 
 const longestLitLen = 14
 
-// dynamicHeader is what stands before the codes of a dynamic block: their
-// lengths as runs, in a code of their own (RFC 1951 section 3.2.7).
+// dynamicHeader is what precedes the symbols of a dynamic block: the lengths of its codes as runs,
+// in a code of their own (RFC 1951 section 3.2.7).
 type dynamicHeader struct {
 	runs    [litLenSymbols + distSymbols]lengthRun
 	used    int                    // runs
 	freq    [codeLenSymbols]uint32 // of the runs' symbols
-	codes   [codeLenSymbols]code   // for them
+	codes   [codeLenSymbols]code   // for those symbols
 	litLens int                    // lengths given of the first alphabet,
 	dists   int                    // of the second,
 	ordered int                    // and of the code for lengths
@@ -55,7 +54,7 @@ var fixedCodes = func() (c blockCodes) {
 	return c
 }()
 
-// lengthSymbol is the symbol of each length, counted from firstLength on.
+// lengthSymbol has the symbol of each length, counted from firstLength on.
 var lengthSymbol = func() (t [maxLength + 1]uint8) {
 	for symbol, base := range lengthBase {
 		for length := int(base); length <= maxLength; length++ {
@@ -65,8 +64,7 @@ var lengthSymbol = func() (t [maxLength + 1]uint8) {
 	return t
 }()
 
-// distSymbol returns the symbol of a distance: from 4 on each power of two is
-// divided in halves.
+// distSymbol returns the symbol of a distance. From 4 on each power of two is divided in halves.
 func distSymbol(distance uint16) uint {
 	d := uint(distance - 1)
 	if d < 2 {
@@ -76,10 +74,10 @@ func distSymbol(distance uint16) uint {
 	return 2*n + d>>n
 }
 
-// write appends text, which literals and sequences describe, as one block or,
-// without compression, as as many as it takes.
+// write appends text, which literals and sequences describe, as one block. Without compression it
+// may take several blocks.
 func (b *blockWriter) write(w *bitWriter, text, literals []byte, sequences []sequence) {
-	// All three sizes are known to the bit before anything is written.
+	// The sizes of all three forms are known to the bit before anything is written.
 	b.tally(literals, sequences)
 	extra := b.extraBits()
 	codes, size := &fixedCodes, extra+fixedCodes.bits(b)
@@ -104,9 +102,8 @@ func (b *blockWriter) write(w *bitWriter, text, literals []byte, sequences []seq
 	w.putCode(codes.litLen[endOfBlock])
 }
 
-// worthDynamic is the size in bits of a block with fixed codes below which
-// codes of its own hardly ever win, as they have to be described first, and
-// are not tried.
+// worthDynamic is a size in bits of a block with fixed codes. Below it, codes of its own hardly
+// ever win, since they have to be described first. They are not tried then.
 const worthDynamic = 64 * 8
 
 // tally counts how often each symbol occurs.
@@ -123,8 +120,8 @@ func (b *blockWriter) tally(literals []byte, sequences []sequence) {
 	}
 }
 
-// extraBits returns the bits behind the codes of lengths and distances, which
-// do not depend on the codes.
+// extraBits returns the number of bits after the codes of lengths and distances, which do not
+// depend on the codes.
 func (b *blockWriter) extraBits() (n uint) {
 	for symbol, extra := range lengthExtra {
 		n += uint(b.litLenFreq[firstLength+symbol]) * uint(extra)
@@ -135,8 +132,7 @@ func (b *blockWriter) extraBits() (n uint) {
 	return n
 }
 
-// bits returns the size of a block with these codes, but for a header and the
-// extra bits.
+// bits returns the size in bits of a block with these codes, without a header and the extra bits.
 func (c *blockCodes) bits(b *blockWriter) uint {
 	n := uint(3)
 	for symbol, f := range b.litLenFreq {
@@ -148,8 +144,8 @@ func (c *blockCodes) bits(b *blockWriter) uint {
 	return n
 }
 
-// makeDynamic makes codes for what was counted, and their header, the size of
-// which it returns in bits.
+// makeDynamic makes codes for the symbols that were counted, and their header. It returns the size
+// of the header in bits.
 func (b *blockWriter) makeDynamic() uint {
 	b.build(b.dynamic.litLen[:], b.litLenFreq[:], longestLitLen)
 	b.build(b.dynamic.dist[:], b.distFreq[:], maxCodeLen)
@@ -167,8 +163,8 @@ func (b *blockWriter) makeDynamic() uint {
 	return n
 }
 
-// describe lists the lengths of the codes of both alphabets as runs, without
-// the zeros at the end of each.
+// describe lists the lengths of the codes of both alphabets as runs, without the zeros at the end
+// of each.
 func (h *dynamicHeader) describe(c *blockCodes) {
 	h.litLens, h.dists = litLenSymbols, distSymbols
 	for h.litLens > firstLength && c.litLen[h.litLens-1] == 0 {
@@ -200,8 +196,8 @@ func (h *dynamicHeader) addRuns(codes []code) {
 	}
 }
 
-// addZeros adds n lengths of zero (RFC 1951 section 3.2.7: 17 stands for 3 to
-// 10, 18 for 11 to 138 of them).
+// addZeros adds n lengths of zero. The symbol 17 stands for 3 to 10 of them, 18 for 11 to 138 (RFC
+// 1951 section 3.2.7).
 func (h *dynamicHeader) addZeros(n int) {
 	for n >= 11 {
 		run := min(n, 138)
@@ -217,8 +213,7 @@ func (h *dynamicHeader) addZeros(n int) {
 	}
 }
 
-// addCopies adds n times the same length: itself, and then 16 for 3 to 6
-// copies.
+// addCopies adds the same length n times: the length itself, and then 16 for 3 to 6 copies of it.
 func (h *dynamicHeader) addCopies(length uint8, n int) {
 	h.add(length, 0)
 	for n--; n >= 3; {
@@ -259,21 +254,21 @@ func (h *dynamicHeader) write(w *bitWriter) {
 	}
 }
 
-// storeAhead is the room that write needs behind the symbols of a block: it
-// stores eight bytes for every few bits.
+// storeAhead is the room that write needs after the symbols of a block, since it stores eight bytes
+// for every few bits.
 const storeAhead = 16
 
-// write appends the symbols of a block but for its end. There must be room for
-// them, and literals must have four bytes of capacity to spare.
+// write appends the symbols of a block without the one that ends it. There must be room for them,
+// and literals must have four bytes of capacity to spare.
 //
-// How many literals come before a match is hard to predict. They are written
-// in groups of four, and the one to three that remain without a branch: codes
-// of what lies beyond them are masked out.
+// How many literals come before a match is hard to predict. They are written in groups of four. The
+// last one to three are written without a branch: the codes of what lies beyond them are masked
+// out.
 func (c *blockCodes) write(w *bitWriter, literals []byte, sequences []sequence) {
 	w.spill()
 	literals = literals[:len(literals)+4]
 	at, out := len(w.out), w.out[:cap(w.out)]
-	acc, held := w.acc, w.held // held is at most 7 where code is added
+	acc, held := w.acc, w.held // held is at most 7 when a code is added
 	for _, s := range sequences {
 		n := int(s.literals)
 		for ; n >= 4; n -= 4 {
@@ -298,7 +293,7 @@ func (c *blockCodes) write(w *bitWriter, literals []byte, sequences []sequence) 
 		if s.length == 0 {
 			break
 		}
-		// 14 and 5 bits for the length, 15 and 13 for the distance.
+		// A length takes 14 and 5 bits, a distance 15 and 13.
 		length, distance := lengthSymbol[s.length], distSymbol(s.distance)
 		acc, held = c.litLen[firstLength+int(length)].join(acc, held)
 		acc |= uint64(s.length-lengthBase[length]) << (held & 63)
@@ -314,8 +309,8 @@ func (c *blockCodes) write(w *bitWriter, literals []byte, sequences []sequence) 
 	w.out, w.acc, w.held = out[:at], acc, held
 }
 
-// storedBytes returns how many bytes text of n bytes takes without
-// compression, at most: each block's header is one byte and LEN and NLEN.
+// storedBytes returns how many bytes n bytes of text take at most without compression. Each block
+// has a header of one byte, LEN and NLEN.
 func storedBytes(n int) int {
 	return n + 5*((n+maxStored-1)/maxStored)
 }

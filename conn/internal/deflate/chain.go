@@ -1,19 +1,18 @@
 package deflate
 
-// depths is how many candidates each level tries for a position. The levels
-// up to 1 try one, without a chain.
+// depths has how many candidates each level tries for a position. The levels up to 1 try one,
+// without a chain.
 var depths = [...]int{0, 0, 4, 8, 16, 32, 64, 128, 512, 1024}
 
-// chain links each position to the one before it that has the same hash, by
-// the distance between the two, which is at least 1. It is indexed by
-// positions, of which it holds those in the largest window; every position of
-// a text is entered, so a walk meets no entry of an earlier text before it has
-// left the window.
+// chain links each position to the one before it with the same hash, by the distance between the
+// two, which is at least 1. It is indexed by positions and holds those within the largest window.
+// Every position of a text is entered, so a walk leaves the window before it can meet an entry of
+// an earlier text.
 type chain [windowMax]uint16
 
 const chainMask = windowMax - 1
 
-// nice is a length that is taken without a look at more candidates.
+// nice is the length at which a match is taken without a look at more candidates.
 const nice = maxLength
 
 // insert enters the positions from i up to end.
@@ -23,8 +22,8 @@ func (m *matcher) insert(i, end int) {
 	}
 }
 
-// link enters position i, where the text begins with v, and returns the
-// distance to the position before it with the same hash.
+// link enters position i, at which the text begins with v, and returns the distance to the position
+// before it with the same hash.
 func (m *matcher) link(i int, v uint64) int {
 	slot := &m.table[m.hash(v)]
 	at := m.base + uint32(i)
@@ -34,8 +33,8 @@ func (m *matcher) link(i int, v uint64) int {
 	return int(distance)
 }
 
-// searchChains finds matches by several candidates for each position, and
-// looks at the next position before it takes one (lazy matching).
+// searchChains finds matches by several candidates for each position. It looks at the next position
+// before it takes a match (lazy matching).
 func (m *matcher) searchChains(from int) {
 	last := m.end - matchMin
 	for i := from; i <= last; {
@@ -44,7 +43,7 @@ func (m *matcher) searchChains(from int) {
 			i++
 			continue
 		}
-		// As long as each next position has a longer match, take that one.
+		// As long as the next position has a longer match, take that one.
 		entered := i + 1
 		for entered <= last && length < nice {
 			n, d := m.best(entered, length)
@@ -60,8 +59,8 @@ func (m *matcher) searchChains(from int) {
 	}
 }
 
-// best enters position i and returns the longest match there that is longer
-// than least; length 0: none.
+// best enters position i and returns the longest match there that is longer than least. If there is
+// none, its length is 0.
 func (m *matcher) best(i, least int) (length, distance int) {
 	v := m.load(i)
 	at := m.base + uint32(i)
@@ -71,7 +70,7 @@ func (m *matcher) best(i, least int) (length, distance int) {
 		if uint(back-1) >= uint(limit) {
 			break
 		}
-		// A longer match has the byte behind the longest so far.
+		// A longer match must have the byte after the longest one so far.
 		if m.text[i+least] == m.text[i+least-back] && uint32(m.load(i-back)^v) == 0 {
 			if n := m.matchLen(i, back); n > least {
 				least, length, distance = n, n, back

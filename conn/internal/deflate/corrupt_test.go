@@ -2,8 +2,7 @@ package deflate
 
 import "testing"
 
-// TestDecoderDynamic has dynamic blocks at the borders of what RFC 1951 section
-// 3.2.7 allows.
+// TestDecoderDynamic has dynamic blocks at the limits of what RFC 1951 section 3.2.7 allows.
 func TestDecoderDynamic(t *testing.T) {
 	zeros := func(n int) lengthRun { return lengthRun{18, uint8(n - 11)} }
 	one, none := lengthRun{1, 0}, lengthRun{0, 0}
@@ -84,7 +83,7 @@ func putDynamic(w *bitWriter, lits, dists int, short map[uint8]uint, runs []leng
 	}
 }
 
-// shortCodes gives out codes in the order of RFC 1951 section 3.2.2.
+// shortCodes assigns codes in the order of RFC 1951 section 3.2.2.
 func shortCodes(lengths map[uint8]uint) (codes [codeLenSymbols]code) {
 	next := uint32(0)
 	for length := uint(1); length <= 7; length++ {

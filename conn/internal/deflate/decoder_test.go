@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// message is one message as it comes from a peer, and what is to become of it.
+// message is one message as a peer sends it, and what has to come of it.
 type message struct {
 	wire string // hex; | where one part ends and the next begins
 	text string
 	err  error
 }
 
-// TestDecoderRequirements has the messages of RFC 7692 section 7.2.3 byte for
-// byte, and what a peer may get wrong.
+// TestDecoderRequirements has the messages of RFC 7692 section 7.2.3 byte for byte, and mistakes
+// that a peer may make.
 func TestDecoderRequirements(t *testing.T) {
 	for _, test := range []struct {
 		id, name string
@@ -82,7 +82,7 @@ func TestDecoderRequirements(t *testing.T) {
 	}
 }
 
-// decodeParts gives d the parts of a message, all of them to Append.
+// decodeParts passes all parts of a message to d.Append.
 func decodeParts(d *Decoder, wire string) (text []byte, err error) {
 	parts := strings.Split(wire, "|")
 	for i, p := range parts {
@@ -97,7 +97,7 @@ func decodeParts(d *Decoder, wire string) (text []byte, err error) {
 	return text, nil
 }
 
-// TestDecoderWindow goes to the border of each window and one byte beyond.
+// TestDecoderWindow refers to the end of each window and to one byte beyond it.
 func TestDecoderWindow(t *testing.T) {
 	eachRole(t, "PD-7.2-16", testDecoderWindow)
 }
@@ -110,8 +110,7 @@ func testDecoderWindow(t *testing.T) {
 				if distance > 1<<MaxWindowBits {
 					continue
 				}
-				// The text and a match of three bytes at that distance, in one
-				// message and in two.
+				// The text and a match of three bytes at that distance, in one message and in two.
 				text := noise(7, distance)
 				wire := matchMessage(text, distance)
 				want, wantErr := append(bytes.Clone(text), text[:3]...), error(nil)
@@ -121,7 +120,7 @@ func testDecoderWindow(t *testing.T) {
 				d := Decoder{WindowBits: bits, Takeover: true}
 				got, err := d.Append(nil, wire, Last)
 				if !bytes.Equal(got, want) || err != wantErr {
-					t.Errorf("window %d, distance %d, in one message: %d bytes, %v", 1<<bits, distance, len(got), err)
+					t.Errorf("window %d, distance %d, in one message: %d bytes, %v, want an error only beyond the window", 1<<bits, distance, len(got), err)
 				}
 				d.Reset()
 				cut := len(wire) - len(matchMessage(nil, distance))
@@ -134,7 +133,7 @@ func testDecoderWindow(t *testing.T) {
 					want = text
 				}
 				if !bytes.Equal(got, want) || err != wantErr {
-					t.Errorf("window %d, distance %d, in two parts: %d bytes, %v", 1<<bits, distance, len(got), err)
+					t.Errorf("window %d, distance %d, in two parts: %d bytes, %v, want an error only beyond the window", 1<<bits, distance, len(got), err)
 				}
 			}
 		})
@@ -156,8 +155,8 @@ func matchMessage(text []byte, distance int) []byte {
 	return w.out
 }
 
-// TestDecoderFirstByte: a distance reaches the first byte there ever was, in
-// this call or before it, and not the one before that.
+// TestDecoderFirstByte checks that a distance can reach the first byte of all, in this call or
+// before it, and not the one before that.
 func TestDecoderFirstByte(t *testing.T) {
 	eachRole(t, "PD-7.2-16", func(t *testing.T) {
 		for _, before := range []int{0, 1, 2, 5, 255, 256, 257, 1000} {
@@ -170,9 +169,8 @@ func TestDecoderFirstByte(t *testing.T) {
 	})
 }
 
-// checkFirstByte gives a decoder one text, which ends a message or does not,
-// and then another with a match that goes back to the first byte of both, or
-// one byte further.
+// checkFirstByte passes a decoder one text, which ends a message or does not, and then another with
+// a match that goes back to the first byte of both, or one byte further.
 func checkFirstByte(t *testing.T, before, now []byte, part Part) {
 	t.Helper()
 	all := append(bytes.Clone(before), now...)
@@ -210,7 +208,7 @@ func storedMessage(text []byte, part Part) []byte {
 	return w.out
 }
 
-// TestDecoderDefaultWindow: where nothing was negotiated the window is 32 KiB.
+// TestDecoderDefaultWindow checks that the window is 32 KiB if nothing was negotiated.
 func TestDecoderDefaultWindow(t *testing.T) {
 	eachRole(t, "PD-7.1.2-20", func(t *testing.T) {
 		text := noise(7, 1<<15)
@@ -222,8 +220,8 @@ func TestDecoderDefaultWindow(t *testing.T) {
 	})
 }
 
-// TestDecoderLimit: a message of exactly the limit is fine and one more byte
-// is not, wherever the parts end and whatever the bytes come from.
+// TestDecoderLimit checks that a message of exactly the limit is accepted and one more byte is not,
+// wherever the parts end and whatever the bytes come from.
 func TestDecoderLimit(t *testing.T) {
 	eachRole(t, "PD-8-18", func(t *testing.T) {
 		for name, text := range samples() {
@@ -236,7 +234,7 @@ func TestDecoderLimit(t *testing.T) {
 				d := Decoder{Limit: int64(len(text))}
 				for range 2 { // it is a limit for each message
 					if got, err := appendPieces(&d, wire, size); len(text) > 0 && (err != nil || !bytes.Equal(got, text)) {
-						t.Fatalf("%s: at the limit: %d bytes, %v", name, len(got), err)
+						t.Fatalf("%s: at the limit: %d bytes, %v, want all and no error", name, len(got), err)
 					}
 				}
 				d = Decoder{Limit: int64(len(text)) - 1}
@@ -245,22 +243,22 @@ func TestDecoderLimit(t *testing.T) {
 				}
 				got, err := appendPieces(&d, wire, size)
 				if err != ErrTooBig || int64(len(got)) > d.Limit {
-					t.Fatalf("%s: above the limit: %d bytes, %v", name, len(got), err)
+					t.Fatalf("%s: above the limit: %d bytes, %v, want none and ErrTooBig", name, len(got), err)
 				}
 				if _, err := d.Append(nil, []byte{0}, Last); err != ErrTooBig {
-					t.Fatalf("%s: the error does not stay: %v", name, err)
+					t.Fatalf("%s: the next call: %v, want the same error", name, err)
 				}
 				d = Decoder{Limit: int64(len(text)) - 1}
 				if got, err := readPieces(&d, wire, size, 700); err != ErrTooBig || int64(len(got)) > d.Limit {
-					t.Fatalf("%s: Read above the limit: %d bytes, %v", name, len(got), err)
+					t.Fatalf("%s: Read above the limit: %d bytes, %v, want ErrTooBig", name, len(got), err)
 				}
 			}
 		}
 	})
 }
 
-// TestDecoderRoom: the limit is the same whatever room the caller has, also one
-// byte less than the limit.
+// TestDecoderRoom checks that the limit is the same whatever room the caller has, also if that is
+// one byte less than the limit.
 func TestDecoderRoom(t *testing.T) {
 	eachRole(t, "PD-8-18", func(t *testing.T) {
 		text := jsonText(11, 60)
@@ -281,8 +279,8 @@ func TestDecoderRoom(t *testing.T) {
 	})
 }
 
-// TestDecoderLimitLowered: a limit below what a message has inflated to already
-// ends it with its next byte. What has failed holds no window.
+// TestDecoderLimitLowered checks that a limit below what a message has inflated to already ends the
+// message with its next byte. A decoder that has failed holds no window.
 func TestDecoderLimitLowered(t *testing.T) {
 	text := jsonText(12, 3000)
 	wire := (&Encoder{}).Append(nil, text, Last)
@@ -299,20 +297,20 @@ func TestDecoderLimitLowered(t *testing.T) {
 			_, err = d.Append(got, wire[len(wire)/2:], Last)
 		}
 		if err != ErrTooBig || d.history.buf != nil {
-			t.Errorf("%v, window of %d bytes", err, len(d.history.buf))
+			t.Errorf("%v, window of %d bytes, want ErrTooBig and none", err, len(d.history.buf))
 		}
 	}
 }
 
-// TestDecoderBomb: ten kilobytes that inflate to ten megabytes take no more
-// memory than the limit, and the window where they come in parts.
+// TestDecoderBomb checks that ten kilobytes that inflate to ten megabytes take no more memory than
+// the limit, and the window if they come in parts.
 func TestDecoderBomb(t *testing.T) {
 	eachRole(t, "PD-8-18", func(t *testing.T) {
 		const limit = 1 << 20
 		var e Encoder
 		bomb := e.Append(nil, make([]byte, 10<<20), Last)
 		if len(bomb) > 20<<10 {
-			t.Fatalf("the bomb has %d bytes", len(bomb))
+			t.Fatalf("the bomb has %d bytes, want fewer", len(bomb))
 		}
 		for _, size := range []int{len(bomb), 512} {
 			d := Decoder{Limit: limit, Takeover: true}
@@ -330,8 +328,8 @@ func TestDecoderBomb(t *testing.T) {
 	})
 }
 
-// appendPieces gives d a message in pieces of n bytes. On an error it returns
-// the text of the pieces before.
+// appendPieces passes d a message in pieces of n bytes. On an error it returns the text of the
+// pieces before.
 func appendPieces(d *Decoder, wire []byte, n int) (text []byte, err error) {
 	for len(wire) > n && err == nil {
 		text, err = d.Append(text, wire[:n], More)
@@ -365,8 +363,7 @@ func readPieces(d *Decoder, wire []byte, n, r int) (text []byte, err error) {
 	}
 }
 
-// TestDecoderPieces: the text does not depend on how payload and room are
-// divided.
+// TestDecoderPieces checks that the text does not depend on how payload and room are divided.
 func TestDecoderPieces(t *testing.T) {
 	for name, text := range samples() {
 		text = text[:min(len(text), 20000)]
@@ -386,8 +383,8 @@ func TestDecoderPieces(t *testing.T) {
 	}
 }
 
-// TestDecoderMemory: between messages there is the window and nothing else,
-// no larger than the text was, and without takeover nothing at all.
+// TestDecoderMemory checks that a decoder holds only the window between messages, no larger than
+// the text was, and without takeover nothing at all.
 func TestDecoderMemory(t *testing.T) {
 	wire := flateMessage(jsonText(1, 300), 6)
 	for _, takeover := range []bool{true, false} {
@@ -396,10 +393,10 @@ func TestDecoderMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d.space != nil || d.codes != nil {
-			t.Error("the decoder holds tables after a message")
+			t.Error("the decoder holds tables after a message, want none")
 		}
 		if n := cap(d.history.buf); takeover && (n < 300 || n > 512) || !takeover && n > 0 {
-			t.Errorf("takeover %t: the decoder holds %d bytes after 300", takeover, n)
+			t.Errorf("takeover %t: the decoder holds %d bytes after 300, want no more than it needs", takeover, n)
 		}
 		for range 20 {
 			if _, err := d.Append(nil, wire, Last); err != nil {
@@ -407,13 +404,12 @@ func TestDecoderMemory(t *testing.T) {
 			}
 		}
 		if n := cap(d.history.buf); takeover && n != 4096 || !takeover && n > 0 {
-			t.Errorf("takeover %t: the decoder holds %d bytes with a window of 4096", takeover, n)
+			t.Errorf("takeover %t: the decoder holds %d bytes, want at most its window of 4096", takeover, n)
 		}
 	}
 }
 
-// TestDecoderPrefix: what dst holds before the text is none of the text, so no
-// distance reaches it.
+// TestDecoderPrefix checks that no distance reaches what dst holds before the text.
 func TestDecoderPrefix(t *testing.T) {
 	eachRole(t, "PD-7.2-16", func(t *testing.T) {
 		prefix := []byte("secret of another message")
@@ -422,7 +418,7 @@ func TestDecoderPrefix(t *testing.T) {
 		dst := append(make([]byte, 0, 1000), prefix...)
 		d := Decoder{Takeover: true}
 		if got, err := d.Append(dst, wire, Last); err != ErrCorrupt || !bytes.Equal(got, prefix) {
-			t.Errorf("without history: %q, %v", got, err)
+			t.Errorf("without history: %q, %v, want ErrCorrupt", got, err)
 		}
 		d.Reset()
 		if _, err := d.Append(nil, flateMessage([]byte("abcdefghijklmnopqrstuvwxyz"), 1), Last); err != nil {
@@ -435,8 +431,8 @@ func TestDecoderPrefix(t *testing.T) {
 	})
 }
 
-// TestDecoderTail: the bytes that were cut off may turn out to be something
-// else than an empty block, however little room there is for them.
+// TestDecoderTail checks that the bytes that were cut off may turn out to be something else than an
+// empty block, however little room there is for them.
 func TestDecoderTail(t *testing.T) {
 	wire, want := unhex("000900f6ff48656c6c6f"), "Hello\x00\x00\xff\xff"
 	for _, room := range []int{1, 2, 6, 7, 100} {
@@ -445,8 +441,8 @@ func TestDecoderTail(t *testing.T) {
 			t.Errorf("room of %d: %q, %v", room, got, err)
 		}
 	}
-	// The end of this block is fifteen bits of the tail's sixteen ones: one is
-	// left, which is no block.
+	// The end of this block takes fifteen of the tail's sixteen one bits. One is left, which is not
+	// a block.
 	short := map[uint8]uint{15: 5, 18: 5}
 	var runs []lengthRun
 	for length := range uint8(15) {
@@ -459,11 +455,11 @@ func TestDecoderTail(t *testing.T) {
 	w.align()
 	var d Decoder
 	if got, err := d.Append(nil, w.out, Last); err != ErrCorrupt {
-		t.Errorf("a bit left: %q, %v", got, err)
+		t.Errorf("a bit left: %q, %v, want ErrCorrupt", got, err)
 	}
 }
 
-// TestDecoderReset: after an error only Reset makes a decoder usable.
+// TestDecoderReset checks that after an error only Reset makes a decoder usable.
 func TestDecoderReset(t *testing.T) {
 	d := Decoder{Takeover: true, WindowBits: 9, Limit: 100}
 	if _, err := d.Append(nil, []byte{0xff}, More); err != ErrCorrupt {
@@ -478,7 +474,7 @@ func TestDecoderReset(t *testing.T) {
 	}
 	d.Reset()
 	if !d.Takeover || d.WindowBits != 9 || d.Limit != 100 {
-		t.Fatal("Reset changed the parameters")
+		t.Fatal("Reset changed the parameters, want them as before")
 	}
 	if got, err := d.Append(nil, unhex("f248cdc9c90700"), Last); err != nil || string(got) != "Hello" {
 		t.Fatalf("%q, %v", got, err)

@@ -2,20 +2,18 @@ package deflate
 
 import "errors"
 
-// The errors of a [Decoder]. After either of them the decoder is dead: its
-// window is no longer the sender's, so no later message can be understood
-// (RFC 7692 section 7.2.2).
+// The errors of a [Decoder]. After either of them the decoder is dead: its window is no longer the
+// sender's, so it can't understand any later message (RFC 7692 section 7.2.2).
 var (
-	// ErrCorrupt says that the payload is not DEFLATE data, that it ends
-	// inside a block, or that it refers to text beyond the negotiated window
-	// or before the first byte of the stream.
+	// ErrCorrupt says that the payload is not DEFLATE data, that it ends inside a block, or that it
+	// refers to text beyond the negotiated window or before the first byte of the stream.
 	ErrCorrupt = errors.New("websocket: the compressed message is corrupt or cut short; the peer must send DEFLATE data within the negotiated window")
 
-	// ErrTooBig says that the message inflates to more than Decoder.Limit.
+	// ErrTooBig says that the message inflates to more than [Decoder].Limit bytes.
 	ErrTooBig = errors.New("websocket: the message is larger than the limit once it is decompressed; raise MaxMessageSize if such messages are expected")
 )
 
-// Part says where in its message a piece of text or payload belongs.
+// Part says where in its message a piece of text or payload is.
 type Part uint8
 
 const (
@@ -23,25 +21,24 @@ const (
 	Last             // the message ends with this part
 )
 
-// The window sizes that can be negotiated, as exponents of two (RFC 7692
-// section 7.1.2).
+// The window sizes that can be negotiated, as exponents of two (RFC 7692 section 7.1.2).
 const (
 	MinWindowBits = 8
 	MaxWindowBits = 15
 )
 
-// tail is what the sender cuts off a message and the receiver puts back: LEN
-// and NLEN of an empty block without compression (RFC 7692 section 7.2.1).
+// tail is what the sender cuts off a message and the receiver puts back: LEN and NLEN of an empty
+// block without compression (RFC 7692 section 7.2.1).
 var tail = [4]byte{0x00, 0x00, 0xff, 0xff}
 
-// RFC 1951 section 3.2.3: the values of BTYPE.
+// The values of BTYPE (RFC 1951 section 3.2.3).
 const (
 	typeStored = iota
 	typeFixed
 	typeDynamic
 )
 
-// RFC 1951 section 3.2.5: lengths, distances and their alphabets.
+// Lengths, distances and their alphabets (RFC 1951 section 3.2.5).
 const (
 	minLength      = 3
 	maxLength      = 258
@@ -54,8 +51,8 @@ const (
 	maxCodeLen     = 15
 )
 
-// lengthBase and lengthExtra are the table of RFC 1951 section 3.2.5: the
-// smallest length of each symbol from 257 on, and its number of extra bits.
+// lengthBase and lengthExtra hold the table of RFC 1951 section 3.2.5: the smallest length of each
+// symbol from 257 on, and its number of extra bits.
 var (
 	lengthBase = [29]uint16{
 		3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31,
@@ -67,7 +64,7 @@ var (
 	}
 )
 
-// distBase and distExtra are the same for distances.
+// distBase and distExtra hold the same for distances.
 var (
 	distBase = [distSymbols]uint16{
 		1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769,
@@ -79,13 +76,12 @@ var (
 	}
 )
 
-// codeLenOrder is the order in which a dynamic block gives the lengths of the
-// codes for code lengths (RFC 1951 section 3.2.7).
+// codeLenOrder is the order in which a dynamic block gives the lengths of the codes for code
+// lengths (RFC 1951 section 3.2.7).
 var codeLenOrder = [codeLenSymbols]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// fixedLengths returns the code lengths of the literals and lengths of a
-// block with fixed codes (RFC 1951 section 3.2.6), the two symbols that never
-// occur included.
+// fixedLengths returns the code lengths of the literals and lengths of a block with fixed codes
+// (RFC 1951 section 3.2.6), including those of the two symbols that never occur.
 func fixedLengths() (lengths [288]uint8) {
 	for symbol := range lengths {
 		switch {
@@ -102,9 +98,9 @@ func fixedLengths() (lengths [288]uint8) {
 	return lengths
 }
 
-// windowSize returns the bytes in a window of the given exponent; 0 means the
-// size that applies where nothing was negotiated (RFC 7692 section 7.1.2).
-// Values out of range count as the nearest one.
+// windowSize returns the size in bytes of a window with the given exponent. 0 means the size that
+// applies if nothing was negotiated (RFC 7692 section 7.1.2). A value out of range counts as the
+// nearest one in range.
 func windowSize(bits uint8) int {
 	if bits == 0 || bits > MaxWindowBits {
 		bits = MaxWindowBits

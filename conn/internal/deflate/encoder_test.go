@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// check inflates wire with the oracle, which has a window of exactly 2^bits
-// bytes, and with the decoder.
+// check inflates wire with the decoder and with the oracle, which has a window of exactly 2^bits
+// bytes.
 func (p *peer) check(t *testing.T, wire, text []byte) {
 	t.Helper()
 	p.slow.limit = 1 << 30
@@ -66,9 +66,8 @@ func TestEncoderPayload(t *testing.T) {
 	}
 }
 
-// TestEncoderContext: with takeover the second "Hello" is a reference to the
-// first, and at least as short as that of RFC 7692 section 7.2.3.2; without it
-// both have the same bytes.
+// TestEncoderContext checks that with takeover the second "Hello" is a reference to the first, at
+// least as short as that of RFC 7692 section 7.2.3.2. Without takeover both have the same bytes.
 func TestEncoderContext(t *testing.T) {
 	eachRole(t, "PD-7.1.1-09", func(t *testing.T) {
 		e, p := Encoder{Takeover: true}, newPeer(15, true)
@@ -86,15 +85,15 @@ func TestEncoderContext(t *testing.T) {
 				first := e.Append(nil, text, Last)
 				e.Append(nil, jsonText(9, 5000), Last)
 				if second := e.Append(nil, text, Last); !bytes.Equal(first, second) {
-					t.Errorf("%s: two equal messages differ", name)
+					t.Errorf("%s: two equal messages differ, want the same payload", name)
 				}
 			}
 		})
 	}
 }
 
-// TestEncoderWindow: no reference goes further back than the window, and one
-// that goes exactly as far is made.
+// TestEncoderWindow checks that no reference goes further back than the window, and that one that
+// goes exactly as far is made.
 func TestEncoderWindow(t *testing.T) {
 	for _, test := range []struct {
 		id   string
@@ -142,7 +141,7 @@ func TestEncoderText(t *testing.T) {
 				}
 				wire := e.Append(nil, text, Last)
 				p.check(t, wire, text)
-				// Where nothing helps, a block costs five bytes.
+				// If nothing helps, a block costs five bytes.
 				if most := len(text) + 5*(len(text)/blockMax+1) + 1; len(wire) > most {
 					t.Errorf("%s, level %d: %d bytes became %d", name, level, len(text), len(wire))
 				}
@@ -151,8 +150,8 @@ func TestEncoderText(t *testing.T) {
 	}
 }
 
-// TestEncoderParts: however a message is divided and flushed, it is the same
-// message, and the memory it takes is bounded.
+// TestEncoderParts checks that a message is the same however it is divided and flushed, and that
+// the memory for it is bounded.
 func TestEncoderParts(t *testing.T) {
 	for _, takeover := range []bool{false, true} {
 		e, p := Encoder{WindowBits: 12, Takeover: takeover}, newPeer(12, takeover)
@@ -185,7 +184,7 @@ func TestEncoderParts(t *testing.T) {
 					wire = e.Append(wire, piece, More)
 					if flush {
 						wire = e.Flush(wire)
-						testFlushed(t, p, wire, text)
+						wantFlushed(t, p, wire, text)
 					}
 				}
 				p.check(t, wire, text)
@@ -197,8 +196,8 @@ func TestEncoderParts(t *testing.T) {
 	}
 }
 
-// TestEncoderPartsRefer: the parts of a message refer to each other, with
-// takeover and without.
+// TestEncoderPartsRefer checks that the parts of a message refer to each other, with takeover and
+// without.
 func TestEncoderPartsRefer(t *testing.T) {
 	part := noise(1, blockMax/2)
 	for _, takeover := range []bool{false, true} {
@@ -206,14 +205,13 @@ func TestEncoderPartsRefer(t *testing.T) {
 		wire := e.Flush(e.Append(nil, part, More))
 		wire = e.Append(wire, part, Last)
 		if p.check(t, wire, append(bytes.Clone(part), part...)); len(wire) > len(part)+1000 {
-			t.Errorf("takeover %t: twice the same %d bytes became %d", takeover, len(part), len(wire))
+			t.Errorf("takeover %t: twice the same %d bytes became %d, want the second to refer to the first", takeover, len(part), len(wire))
 		}
 	}
 }
 
-// testFlushed: what was flushed can be read at once, from a copy of the
-// receiver.
-func testFlushed(t *testing.T, p *peer, wire, text []byte) {
+// wantFlushed wants everything that was flushed to be readable at once, by a copy of the receiver.
+func wantFlushed(t *testing.T, p *peer, wire, text []byte) {
 	t.Helper()
 	history := p.slow.text
 	if !p.takeover {
@@ -226,10 +224,10 @@ func testFlushed(t *testing.T, p *peer, wire, text []byte) {
 	}
 }
 
-// TestEncoderFlushBits: a flush without text held back still has the last bits
-// of what came before.
+// TestEncoderFlushBits checks that a flush without text held back still contains the last bits of
+// what came before.
 func TestEncoderFlushBits(t *testing.T) {
-	for n := range 16 { // where the code for the end of the block is short, the bits are some of the text's
+	for n := range 16 { // if the code for the end of the block is short, the bits are some of the text's
 		var e Encoder
 		text := append(noise(13, n), make([]byte, blockMax-n)...)
 		wire := e.Flush(e.Append(nil, text, More))
@@ -241,23 +239,23 @@ func TestEncoderFlushBits(t *testing.T) {
 	}
 }
 
-// TestEncoderFlush: a flush with nothing new appends nothing.
+// TestEncoderFlush checks that a flush with nothing new appends nothing.
 func TestEncoderFlush(t *testing.T) {
 	var e Encoder
 	if wire := e.Flush(nil); len(wire) != 0 {
-		t.Errorf("before a message: %x", wire)
+		t.Errorf("flushed before a message: %x, want nothing", wire)
 	}
 	wire := e.Flush(e.Append(nil, []byte("Hel"), More))
 	if !bytes.HasSuffix(wire, tail[:]) {
-		t.Errorf("flushed: %x", wire)
+		t.Errorf("flushed: %x, want it to end in %x", wire, tail)
 	}
 	if again := e.Flush(wire); len(again) != len(wire) {
-		t.Errorf("flushed twice: %x", again)
+		t.Errorf("flushed twice: %x, want nothing new", again)
 	}
 	newPeer(15, false).check(t, e.Append(wire, []byte("lo"), Last), []byte("Hello"))
 }
 
-// TestEncoderFeed: a message compressed elsewhere is part of the window.
+// TestEncoderFeed checks that a message compressed elsewhere becomes part of the window.
 func TestEncoderFeed(t *testing.T) {
 	text := noise(3, 600)
 	shared := Encoder{WindowBits: 9}
@@ -268,19 +266,19 @@ func TestEncoderFeed(t *testing.T) {
 	e.Feed(text)
 	wire := e.Append(nil, text[100:], Last)
 	if p.check(t, wire, text[100:]); len(wire) > 20 {
-		t.Errorf("500 bytes that the window has became %d", len(wire))
+		t.Errorf("500 bytes that the window has became %d, want a few", len(wire))
 	}
 	e.Takeover = false
 	if e.Reset(); e.history.buf != nil {
-		t.Error("Reset keeps the window")
+		t.Error("Reset keeps the window, want it forgotten")
 	}
 	if e.Feed(text); e.history.buf != nil {
-		t.Error("Feed keeps a window without takeover")
+		t.Error("Feed keeps a window without takeover, want none")
 	}
 }
 
-// TestEncoderRatio: on text as APIs send it the encoder is no worse than
-// compress/flate of level 1, and levels above 1 are better than level 1.
+// TestEncoderRatio checks that on text as APIs send it the encoder is no worse than compress/flate
+// of level 1, and that levels above 1 are better than level 1.
 func TestEncoderRatio(t *testing.T) {
 	if raceEnabled {
 		t.Skip("slow, and has no concurrency")
@@ -298,38 +296,38 @@ func TestEncoderRatio(t *testing.T) {
 		}
 		for level, size := range ours {
 			if size > flate1 {
-				t.Errorf("%d bytes, level %d: %d, compress/flate has %d", n, level, size, flate1)
+				t.Errorf("%d bytes, level %d: %d bytes, want at most the %d of compress/flate", n, level, size, flate1)
 			}
 			if level > 2 && n > 4096 && size >= ours[1] {
-				t.Errorf("%d bytes: level %d has %d, level 1 %d", n, level, size, ours[1])
+				t.Errorf("%d bytes: level %d has %d, want less than the %d of level 1", n, level, size, ours[1])
 			}
 		}
 	}
 }
 
-// TestEncoderMemory: between messages there is the window and nothing else.
+// TestEncoderMemory checks that an encoder holds only the window between messages.
 func TestEncoderMemory(t *testing.T) {
 	for _, takeover := range []bool{true, false} {
 		e := Encoder{WindowBits: 12, Takeover: takeover}
 		e.Append(nil, jsonText(1, 300), Last)
 		if n := cap(e.history.buf); takeover && (n < 300 || n > 512) || !takeover && n > 0 {
-			t.Errorf("takeover %t: the encoder holds %d bytes after 300", takeover, n)
+			t.Errorf("takeover %t: the encoder holds %d bytes after 300, want no more than it needs", takeover, n)
 		}
 		for i := range uint64(20) {
 			e.Append(nil, jsonText(i, 1000), More)
 			e.Append(nil, jsonText(i, 1000), Last)
 		}
 		if n := cap(e.history.buf); takeover && n != 4096 || !takeover && n > 0 {
-			t.Errorf("takeover %t: the encoder holds %d bytes with a window of 4096", takeover, n)
+			t.Errorf("takeover %t: the encoder holds %d bytes, want at most its window of 4096", takeover, n)
 		}
 		if e.draft != nil {
-			t.Error("the encoder holds a draft after a message")
+			t.Error("the encoder holds a draft after a message, want none")
 		}
 	}
 }
 
-// TestConversation sends every kind of message over one connection, in each
-// window, to a receiver that enforces it.
+// TestConversation sends every kind of message over one connection, in each window, to a receiver
+// that enforces it.
 func TestConversation(t *testing.T) {
 	for bits := uint8(MinWindowBits); bits <= MaxWindowBits; bits++ {
 		for _, level := range []uint8{1, 4} {
@@ -359,7 +357,7 @@ func newConversation(bits, level uint8, takeover bool) *conversation {
 	}
 }
 
-// send sends one message: kind says how, size and cut what.
+// send sends one message. kind says how, and size and cut say what.
 func (c *conversation) send(t *testing.T, kind, size, cut byte) {
 	c.seed++
 	n := int(size) * int(size) / 16

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzDecoder inflates any bytes as two messages, by the oracle, by
-// compress/flate and by the decoder, whole and in pieces.
+// FuzzDecoder inflates any bytes as two messages, with the oracle, with compress/flate and with the
+// decoder, whole and in pieces.
 func FuzzDecoder(f *testing.F) {
 	for _, wire := range []string{
 		"f248cdc9c90700", "f200110000", "000500faff48656c6c6f00", "f348cdc9c9070000", "f348cdc9c90700f248cdc9c90700",
@@ -53,8 +53,8 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// FuzzEncoder compresses any text at every level, whole and in parts, without
-// a reference that the window does not allow.
+// FuzzEncoder compresses any text at every level, whole and in parts, without a reference that the
+// window does not allow.
 func FuzzEncoder(f *testing.F) {
 	for _, text := range samples() {
 		if len(text) <= 1<<15+1 {
@@ -78,8 +78,8 @@ func FuzzEncoder(f *testing.F) {
 	})
 }
 
-// FuzzConversation mixes whole, shared, streamed and flushed messages over one
-// connection: three bytes of script are one message.
+// FuzzConversation mixes whole, shared, streamed and flushed messages over one connection. Three
+// bytes of script are one message.
 func FuzzConversation(f *testing.F) {
 	f.Add([]byte("\x00\x20\x01\x81\x20\x01\x02\x80\xff\x03\x80\xff\x00\x00\x00\x00\xff\x00"), uint8(12), uint8(1))
 	f.Add(bytes.Repeat([]byte{0, 40, 0, 1, 40, 0}, 10), uint8(8), uint8(5))
@@ -91,7 +91,7 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-// TestOracle: what checks the codec has to fail where it should.
+// TestOracle checks that what checks the codec fails if it should.
 func TestOracle(t *testing.T) {
 	for _, test := range []struct {
 		wire string
@@ -110,10 +110,10 @@ func TestOracle(t *testing.T) {
 	}
 	s := slow{window: 256, limit: 1000}
 	if err := s.inflate(matchMessage(make([]byte, 300), 256)); err != nil {
-		t.Error("a distance of the window:", err)
+		t.Errorf("a distance of the window: %v, want no error", err)
 	}
 	s = slow{window: 256, limit: 1000}
 	if err := s.inflate(matchMessage(make([]byte, 300), 257)); err != errSlowCorrupt {
-		t.Error("a distance beyond the window:", err)
+		t.Errorf("a distance beyond the window: %v, want an error", err)
 	}
 }

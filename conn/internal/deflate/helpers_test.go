@@ -17,8 +17,8 @@ func unhex(s string) []byte {
 	return b
 }
 
-// eachRole runs a test of a requirement for both roles: the two directions of
-// a connection use the same codec.
+// eachRole runs a test of a requirement for both roles, since the two directions of a connection
+// use the same codec.
 func eachRole(t *testing.T, id string, f func(t *testing.T)) {
 	t.Helper()
 	for _, role := range []string{"server", "client"} {
@@ -26,9 +26,8 @@ func eachRole(t *testing.T, id string, f func(t *testing.T)) {
 	}
 }
 
-// jsonText returns n bytes that look like the messages of a JSON API, the same
-// ones for the same seed: objects with the same keys and values that vary as
-// such values do.
+// jsonText returns n bytes that look like the messages of a JSON API: objects with the same keys,
+// and with values that vary as such values do. The same seed gives the same bytes.
 func jsonText(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 7692))
 	words := strings.Fields("order price update account the quick message server client window queue alpha" +
@@ -55,8 +54,8 @@ func noise(seed uint64, n int) []byte {
 	return p
 }
 
-// samples are texts of many kinds, by name: only the small ones under the race
-// detector, which makes the oracle very slow and has little to find here.
+// samples has texts of many kinds, by name. Under the race detector, which makes the oracle very
+// slow and has little to find here, it has only the small ones.
 func samples() map[string][]byte {
 	mixed := append(jsonText(3, 20000), noise(4, 20000)...)
 	skewed := make([]byte, 0, 50000) // Fibonacci frequencies: the longest codes there are

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// leastBits returns the size of a text with the best code there is, without a
-// limit to its lengths: the sum of the weights of all inner nodes.
+// leastBits returns the size of a text with the best code there is, without a limit on the lengths:
+// the sum of the weights of all inner nodes.
 func leastBits(freq []uint32) (total uint64) {
 	var nodes []uint64
 	for _, f := range freq {
@@ -64,7 +64,7 @@ func testHuffman(t *testing.T, h *huffman, freq []uint32, longest uint) {
 	sum, used, size, limited := 0, 0, uint64(0), false
 	for symbol, c := range codes {
 		if (c != 0) != (freq[symbol] != 0) || c.length() > longest {
-			t.Fatalf("symbol %d with frequency %d has a code of %d bits", symbol, freq[symbol], c.length())
+			t.Fatalf("symbol %d with frequency %d has a code of %d bits, want one if it occurs, within the limit", symbol, freq[symbol], c.length())
 		}
 		if c != 0 {
 			used++
@@ -74,10 +74,10 @@ func testHuffman(t *testing.T, h *huffman, freq []uint32, longest uint) {
 		size += uint64(freq[symbol]) * uint64(c.length())
 	}
 	if used > 1 && sum != 1<<longest {
-		t.Fatalf("the code of %d symbols is not complete: %v", used, codes)
+		t.Fatalf("the code of %d symbols is %v, want a complete one", used, codes)
 	}
 	if least := leastBits(freq); !limited && used > 1 && size != least {
-		t.Fatalf("%d bits, the best code has %d", size, least)
+		t.Fatalf("%d bits, want %d, as the best code has", size, least)
 	}
 	var b builder
 	lengths := make([]uint8, len(codes))
@@ -88,16 +88,16 @@ func testHuffman(t *testing.T, h *huffman, freq []uint32, longest uint) {
 	for i := range symbols {
 		symbols[i] = entry(i) << 16
 	}
-	testCodes(t, &b, codes, lengths, symbols[:len(codes)])
+	wantCodes(t, &b, codes, lengths, symbols[:len(codes)])
 }
 
-// testCodes looks every code up in a table made from its length.
-func testCodes(t *testing.T, b *builder, codes []code, lengths []uint8, symbols []entry) {
+// wantCodes looks every code up in a table made from its length.
+func wantCodes(t *testing.T, b *builder, codes []code, lengths []uint8, symbols []entry) {
 	t.Helper()
 	var table [litLenEntries]entry
 	width, ok := b.build(table[:], litLenIndex, lengths, symbols)
 	if !ok {
-		t.Fatalf("a code is refused: %v", lengths)
+		t.Fatalf("code %v is refused, want it accepted", lengths)
 	}
 	for symbol, c := range codes {
 		if c == 0 {
@@ -110,7 +110,7 @@ func testCodes(t *testing.T, b *builder, codes []code, lengths []uint8, symbols 
 	}
 }
 
-// TestTableRefusal: lengths that are no code, or not one that RFC 1951 allows.
+// TestTableRefusal has lengths that do not make a code, or not one that RFC 1951 allows.
 func TestTableRefusal(t *testing.T) {
 	var b builder
 	var table [litLenEntries]entry
@@ -130,7 +130,7 @@ func TestTableRefusal(t *testing.T) {
 	} {
 		width, ok := b.build(table[:], litLenIndex, test.lengths, litLenEntry[:len(test.lengths)])
 		if ok != test.ok {
-			t.Errorf("%s: %t", test.name, ok)
+			t.Errorf("%s: ok = %t, want %t", test.name, ok, test.ok)
 		}
 		if ok && test.name == "one of one bit" && (width != 1 || table[0]>>16&0xff != 1 || table[1] != entryInvalid) {
 			t.Errorf("%s: %x", test.name, table[:2])
@@ -138,8 +138,8 @@ func TestTableRefusal(t *testing.T) {
 	}
 }
 
-// TestTableSize shows by trying all codes that their tables fit: a peer
-// chooses the lengths.
+// TestTableSize shows that the tables of all codes fit, by trying all of them. A peer chooses the
+// lengths.
 func TestTableSize(t *testing.T) {
 	for _, test := range []struct{ symbols, index, entries, want int }{
 		{288, litLenIndex, litLenEntries, 1334},
@@ -151,9 +151,8 @@ func TestTableSize(t *testing.T) {
 			s.longest = 7 // three bits say a length
 		}
 		most := 0
-		// After the codes that fit the index, left of its entries are free,
-		// and the codes so far are at least as many as the others' number has
-		// bits.
+		// After the codes that fit the index, left of its entries are free. The codes so far are at
+		// least as many as the number of the other codes has bits.
 		for left := 0; left < 1<<test.index; left++ {
 			used := onesIn(1<<test.index - left)
 			if rest := test.symbols - used; left <= rest {
@@ -172,9 +171,9 @@ type tableSizes struct {
 	known          map[[4]int]int
 }
 
-// most returns the most entries that second tables can still need when
-// symbols or fewer are left to be given codes of at least length bits, of
-// which left are free, room of them in the table that was begun last.
+// most returns the most entries that second tables can still need when symbols or fewer are left to
+// be given codes of at least length bits, of which left are free, room of them in the table that
+// was begun last.
 func (s *tableSizes) most(symbols, left, length, room int) (n int) {
 	if left == 0 || left > symbols || length > s.longest {
 		return 0

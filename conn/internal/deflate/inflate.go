@@ -2,7 +2,7 @@ package deflate
 
 import "encoding/binary"
 
-// stage is where in a block the decoder is. RFC 1951 section 3.2.3:
+// stage says where in a block the decoder is (RFC 1951 section 3.2.3):
 //
 //	header ──┬─► storedLength ─► stored ─────────────┐
 //	         ├─► codeLengths ─► lengths ──┐          ├─► header
@@ -29,12 +29,12 @@ type status uint8
 const (
 	proceed   status = iota // the decoder's stage is now another one
 	wantInput               // the payload is used up
-	wantRoom                // the text's next byte has no place
-	complete                // the message is
+	wantRoom                // there is no room for the text's next byte
+	complete                // the message is complete
 	invalid                 // the payload breaks RFC 1951
 )
 
-// stream is one call's payload and place for the text.
+// stream holds the payload of one call, and the place for its text.
 type stream struct {
 	wire []byte
 	used int // bytes of wire taken
@@ -44,7 +44,7 @@ type stream struct {
 	base int
 }
 
-// run inflates until something is missing.
+// run inflates until payload or room is missing.
 func (d *Decoder) run(s *stream) (st status) {
 	for st == proceed {
 		switch d.stage {
@@ -67,9 +67,8 @@ func (d *Decoder) run(s *stream) (st status) {
 	return st
 }
 
-// refill takes whole bytes of payload while there is room for them in acc:
-// after it there are 56 to 63 bits, as the fast loop has them, or all there
-// are.
+// refill takes whole bytes of payload as long as there is room for them in acc. After it there are
+// 56 to 63 bits, which the fast loop needs, or all that there are.
 func (d *Decoder) refill(s *stream) {
 	for d.width < 56 && s.used < len(s.wire) {
 		d.acc |= uint64(s.wire[s.used]) << d.width
@@ -78,7 +77,7 @@ func (d *Decoder) refill(s *stream) {
 	}
 }
 
-// need makes at least n bits available; false: the payload has not got them.
+// need makes at least n bits available. It returns false if the payload does not have them.
 func (d *Decoder) need(s *stream, n uint8) bool {
 	if d.width < n {
 		d.refill(s)
@@ -86,7 +85,7 @@ func (d *Decoder) need(s *stream, n uint8) bool {
 	return d.width >= n
 }
 
-// take removes n bits, of which there must be as many, and returns them.
+// take removes n bits, which must be there, and returns them.
 func (d *Decoder) take(n uint8) uint64 {
 	v := d.acc & (1<<n - 1)
 	d.acc >>= n
@@ -116,9 +115,9 @@ func (d *Decoder) header(s *stream) status {
 	return proceed
 }
 
-// endBlock follows the last symbol or byte of a block. A block with BFINAL set
-// ends the DEFLATE stream but not the message: "the next block" begins at the
-// next byte, and the window stays (RFC 7692 section 7.2.3.4).
+// endBlock follows the last symbol or byte of a block. A block with BFINAL set ends the DEFLATE
+// stream but not the message: the next block begins at the next byte, and the window stays (RFC
+// 7692 section 7.2.3.4).
 func (d *Decoder) endBlock() {
 	if d.final {
 		d.take(d.width & 7)
@@ -126,8 +125,7 @@ func (d *Decoder) endBlock() {
 	d.stage = stageHeader
 }
 
-// windowIndex returns the place of the decoder's window in tables that begin
-// with MinWindowBits.
+// windowIndex returns the index of the decoder's window in tables that begin with MinWindowBits.
 func (d *Decoder) windowIndex() uint8 {
 	if d.WindowBits == 0 || d.WindowBits > MaxWindowBits {
 		return MaxWindowBits - MinWindowBits
@@ -155,7 +153,7 @@ func (d *Decoder) stored(s *stream) status {
 			return wantRoom
 		}
 		switch {
-		case d.width > 0: // bytes that were taken ahead
+		case d.width > 0: // there are bytes that were taken ahead
 			s.out[s.at] = byte(d.take(8))
 			s.at++
 			d.length--
@@ -173,8 +171,8 @@ func (d *Decoder) stored(s *stream) status {
 	return proceed
 }
 
-// codeLengths reads the counts at the head of a dynamic block and the lengths
-// of the code for code lengths (RFC 1951 section 3.2.7).
+// codeLengths reads the counts at the head of a dynamic block, and the lengths of the code for code
+// lengths (RFC 1951 section 3.2.7).
 func (d *Decoder) codeLengths(s *stream) status {
 	b := d.space
 	if b.all == 0 {
@@ -206,8 +204,8 @@ func (d *Decoder) codeLengths(s *stream) status {
 	return proceed
 }
 
-// codeLengthRuns reads the code lengths of both alphabets, which form one list
-// so that a run may cross from one to the other, and makes the tables.
+// codeLengthRuns reads the code lengths of both alphabets and makes the tables. The lengths form
+// one list, so that a run may cross from one alphabet to the other.
 func (d *Decoder) codeLengthRuns(s *stream) status {
 	b := d.space
 	mask := uint64(1)<<b.codeLenBits - 1
@@ -230,7 +228,7 @@ func (d *Decoder) codeLengthRuns(s *stream) status {
 			return invalid
 		}
 	}
-	// A block has to end, so there must be a code for that.
+	// A block has to end, so there must be a code for its end.
 	if b.lengths[endOfBlock] == 0 {
 		return invalid
 	}
@@ -245,8 +243,8 @@ func (d *Decoder) codeLengthRuns(s *stream) status {
 	return proceed
 }
 
-// lengthRun adds the copies of a length that one symbol of the code for code
-// lengths stands for. false: copies of nothing, or too many.
+// lengthRun adds the copies of a length that one symbol of the code for code lengths stands for. It
+// returns false if there is no length to copy, or if there are too many copies.
 func (b *decodeSpace) lengthRun(symbol uint8, extra int) bool {
 	length, n := uint8(0), 3+extra
 	switch {
@@ -268,9 +266,8 @@ func (b *decodeSpace) lengthRun(symbol uint8, extra int) bool {
 	return true
 }
 
-// symbols decodes literals and matches to the end of the block: the bulk in
-// the fast loop, and one by one what lies near the end of the payload or the
-// room.
+// symbols decodes literals and matches to the end of the block: most of them in the fast loop, and
+// those near the end of the payload or of the room one by one.
 func (d *Decoder) symbols(s *stream) status {
 	for d.stage == stageSymbols {
 		if len(s.wire)-s.used >= fastInput && len(s.out)-s.at >= fastRoom {
@@ -288,8 +285,8 @@ func (d *Decoder) symbols(s *stream) status {
 	return proceed
 }
 
-// symbol decodes one literal, one length with its distance, or the end of the
-// block. Bits are taken only once all of them are there: 48 at most.
+// symbol decodes one literal, one length with its distance, or the end of the block. It takes bits
+// only when all of them are there: 48 at most.
 func (d *Decoder) symbol(s *stream) status {
 	d.refill(s)
 	t := d.codes
@@ -323,9 +320,9 @@ func (d *Decoder) symbol(s *stream) status {
 	return proceed
 }
 
-// decode looks up one symbol and takes it, with its extra bits, from acc.
-// Where acc has fewer bits than the entry asks for, those that are missing
-// count as zero: a code that is no longer than width was found all the same.
+// decode looks up one symbol and takes it, with its extra bits, from acc. If acc has fewer bits
+// than the entry asks for, the missing ones count as zero. A code that is no longer than width is
+// found all the same.
 func decode(table []entry, index uint, acc uint64, width uint8) (entry, uint64, uint8, status) {
 	e := table[acc&(1<<index-1)]
 	var skipped uint8
@@ -349,8 +346,8 @@ func (e entry) value(acc uint64, n uint8) uint16 {
 	return uint16(e>>16) + uint16(acc>>(n-extra)&(1<<extra-1))
 }
 
-// match copies the bytes that lie d.distance back, from this call's text or
-// from the history before it.
+// match copies the bytes that lie d.distance back, from the text of this call or from the history
+// before it.
 func (d *Decoder) match(s *stream) status {
 	for d.length > 0 {
 		if s.at == len(s.out) {
@@ -372,16 +369,16 @@ func (d *Decoder) match(s *stream) status {
 	return proceed
 }
 
-// What the fast loop demands before each round: payload for two loads, and
-// room for the literals of one round.
+// What the fast loop needs before each round: payload for two loads, and room for the literals of
+// one round.
 const (
 	fastInput = 16
 	fastRoom  = 3
 )
 
-// fast is the loop that inflating spends its time in: it decodes symbols
-// while the payload and the room are not near their ends, or until the block
-// ends. A match for which it has no place is left to the stage for that.
+// fast is the loop in which inflating spends its time. It decodes symbols as long as the payload
+// and the room are not near their ends, or until the block ends. A match for which it has no room
+// is left to stageMatch.
 func (d *Decoder) fast(s *stream) (st status) {
 	t := d.codes
 	wire, out := s.wire, s.out
@@ -419,7 +416,7 @@ func (d *Decoder) fast(s *stream) (st status) {
 			break
 		}
 
-		// Three codes took up to 40 bits: a distance may take 28.
+		// Three codes took up to 40 bits. A distance may take 28 more.
 		acc, width, used = refillWord(wire, acc, width, used)
 		e = t.dist[acc&dists&(distEntries-1)]
 		if e&entryFurther != 0 {
@@ -454,7 +451,7 @@ func (d *Decoder) fast(s *stream) (st status) {
 	return st
 }
 
-// fastEnd says what comes of an entry that is no symbol.
+// fastEnd says how to go on after an entry that is not a symbol.
 func (d *Decoder) fastEnd(e entry) status {
 	if e&entryEnd == 0 {
 		return invalid
@@ -463,21 +460,20 @@ func (d *Decoder) fastEnd(e entry) status {
 	return proceed
 }
 
-// refillWord loads eight bytes of payload but counts only the whole ones that
-// fit: after it there are 56 to 63 bits. Those above width are right as well,
-// and loaded again the next time.
+// refillWord loads eight bytes of payload but counts only the whole bytes that fit. After it there
+// are 56 to 63 bits. The bits above width are right as well, and are loaded again the next time.
 func refillWord(wire []byte, acc uint64, width uint, used int) (uint64, uint, int) {
 	acc |= binary.LittleEndian.Uint64(wire[used:]) << (width & 63)
 	return acc, width | 56, used + int(63-width)>>3
 }
 
-// number returns the length or distance of a symbol that stands lowest in acc.
+// number returns the length or distance of the symbol that stands lowest in acc.
 func (e entry) number(acc uint64) int {
 	return int(e>>16) + int(acc&^(^uint64(0)<<(e&63))>>(e>>8&15))
 }
 
-// repeat copies the bytes that lie distance before at to out[at:end]. It may
-// overwrite up to seven bytes behind them.
+// repeat copies the bytes that lie distance before at to out[at:end]. It may overwrite up to seven
+// bytes after end.
 func repeat(out []byte, at, end, distance int) {
 	from := at - distance
 	if distance >= 8 {
@@ -489,8 +485,8 @@ func repeat(out []byte, at, end, distance int) {
 	repeatShort(out, at, end, distance)
 }
 
-// repeatShort does the same without a byte behind them, and for a distance
-// shorter than the match in few steps: what was copied can be copied again.
+// repeatShort does the same without overwriting bytes after end. If the distance is shorter than
+// the match, it takes few steps: what was copied can be copied again.
 func repeatShort(out []byte, at, end, distance int) {
 	for from := at - distance; at < end; {
 		at += copy(out[at:end], out[from:at])

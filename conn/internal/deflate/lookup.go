@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// An entry of a lookup table says what the next bits of the stream mean. The
-// tables are indexed by those bits, the first one lowest, so that one load
-// gives the symbol and everything about it:
+// An entry of a lookup table says what the next bits of the stream mean. The tables are indexed by
+// those bits, the first one lowest, so that one load gives the symbol and everything about it:
 //
 //	bits 0-7    how many bits to take: the code and the extra bits behind it
 //	bits 8-11   how many of them are the code
@@ -17,9 +16,9 @@ import (
 //	bits 16-30  the literal, or the smallest length or distance of the symbol
 //	bit 31      a literal
 //
-// Where bit 12 is set, bits 0-7 are the width of the index, bits 16-30 say
-// where a second table begins and bits 8-11 the width of its index. Entries
-// of second tables count bits from behind the first index.
+// If bit 12 is set, bits 0-7 are the width of the index, bits 16-30 say where a second table
+// begins, and bits 8-11 are the width of its index. Entries of second tables count the bits after
+// the first index.
 type entry uint32
 
 const (
@@ -28,13 +27,13 @@ const (
 	entryNone    entry = 1 << 14
 	entryLiteral entry = 1 << 31
 
-	// entryInvalid is what the bits mean that no symbol has as its code.
+	// entryInvalid is the meaning of bits that are no symbol's code.
 	entryInvalid = entryNone | 1<<8 | 1
 )
 
-// Widths of the first index and entries of the whole table. The sizes are
-// powers of two, so that masked indexes need no bounds check; the largest that
-// codes of up to 15 bits demand is 1334 and 402 (TestTableSize shows it).
+// The widths of the first index and the number of entries of the whole table. The numbers are
+// powers of two, so that masked indexes need no bounds check. The greatest numbers that codes of up
+// to 15 bits need are 1334 and 402 (TestTableSize shows that).
 const (
 	litLenIndex   = 10
 	litLenEntries = 2048
@@ -48,10 +47,10 @@ type tables struct {
 	litLen     [litLenEntries]entry
 	dist       [distEntries]entry
 	litLenBits uint // the width of the first index of litLen
-	distBits   uint // and of dist
+	distBits   uint // the width of the first index of dist
 }
 
-// Entries of the three alphabets, but for the bits of the code.
+// The entries of the three alphabets, without the bits of the code.
 var (
 	litLenEntry  = makeLitLenEntries()
 	distEntry    = makeDistEntries()
@@ -68,8 +67,8 @@ func makeLitLenEntries() (t [288]entry) {
 		case n < len(lengthBase):
 			t[symbol] = entry(lengthBase[n])<<16 | entry(lengthExtra[n])
 		default:
-			// 286 and 287 have codes in fixed blocks "but do not
-			// participate" (RFC 1951 section 3.2.6).
+			// 286 and 287 have codes in fixed blocks "but do not participate" (RFC 1951 section
+			// 3.2.6).
 			t[symbol] = entryNone
 		}
 	}
@@ -90,18 +89,17 @@ func makeCodeLenEntries() (t [codeLenSymbols]entry) {
 	for symbol := range t {
 		t[symbol] = entry(symbol) << 16
 	}
-	// The three symbols that repeat have a count behind them (RFC 1951
-	// section 3.2.7).
+	// The three symbols that repeat have a count after them (RFC 1951 section 3.2.7).
 	t[16] |= 2
 	t[17] |= 3
 	t[18] |= 7
 	return t
 }
 
-// windowDistEntries returns the entries of the distances that a window of
-// 2^bits bytes allows; the others have no meaning. Symbols 2n and 2n+1 stand
-// for the distances above 2^n and up to 2^(n+1), so the window's size is a
-// border between symbols and enforcing it costs nothing while inflating.
+// windowDistEntries returns the entries of the distances that a window of 2^bits bytes allows. The
+// others have no meaning. Symbols 2n and 2n+1 stand for the distances above 2^n and up to 2^(n+1).
+// So the size of a window is a border between symbols, and enforcing it costs nothing while
+// inflating.
 func windowDistEntries(windowBits int) (t [32]entry) {
 	t = distEntry
 	for symbol := 2 * windowBits; symbol < len(t); symbol++ {
@@ -110,7 +108,7 @@ func windowDistEntries(windowBits int) (t [32]entry) {
 	return t
 }
 
-// windowDist has them for each number of bits from MinWindowBits on.
+// windowDist has these entries for each number of window bits from MinWindowBits on.
 var windowDist = func() (t [MaxWindowBits - MinWindowBits + 1][32]entry) {
 	for i := range t {
 		t[i] = windowDistEntries(MinWindowBits + i)
@@ -118,9 +116,9 @@ var windowDist = func() (t [MaxWindowBits - MinWindowBits + 1][32]entry) {
 	return t
 }()
 
-// fixed makes the tables of blocks with fixed codes (RFC 1951 section 3.2.6),
-// for each number of window bits from MinWindowBits on, when they are first
-// wanted: a program that has no compressed connections has none of them.
+// fixed returns the tables of blocks with fixed codes (RFC 1951 section 3.2.6), for each number of
+// window bits from MinWindowBits on. It makes them when they are first needed, so a program without
+// compressed connections has none.
 var fixed = func() (f [MaxWindowBits - MinWindowBits + 1]func() *tables) {
 	for i := range f {
 		f[i] = sync.OnceValue(func() *tables { return makeFixed(windowDist[i][:]) })
@@ -128,7 +126,8 @@ var fixed = func() (f [MaxWindowBits - MinWindowBits + 1]func() *tables) {
 	return f
 }()
 
-// makeFixed makes these tables for a window that allows the given distances.
+// makeFixed makes the tables of blocks with fixed codes for a window that allows the given
+// distances.
 func makeFixed(dists []entry) *tables {
 	var b builder
 	t := new(tables)
@@ -146,15 +145,14 @@ func makeFixed(dists []entry) *tables {
 type builder struct {
 	count   [maxCodeLen + 1]uint16 // how many codes have each length
 	sorted  [288]uint16            // the symbols that occur, by length and then by value
-	present [289]uint16            // the same by value alone
+	present [289]uint16            // the symbols that occur, by value alone
 }
 
-// build fills table for the code whose symbols have the given lengths, 0
-// meaning that a symbol does not occur, and returns the width of its first
-// index, at most index. ok is false where the lengths are no prefix code that
-// RFC 1951 allows: those with codes to spare are refused but for a code of a
-// single symbol of one bit, and one of no symbol at all (section 3.2.7 has
-// both for distances).
+// build fills table for a code and returns the width of the table's first index, at most index. The
+// symbols of the code have the given lengths. 0 means that a symbol does not occur. build is not ok
+// if the lengths do not make a prefix code that RFC 1951 allows. A code that leaves codes unused is
+// refused, with two exceptions: a code of a single symbol of one bit, and one of no symbol at all
+// (section 3.2.7 has both for distances).
 func (b *builder) build(table []entry, index uint, lengths []uint8, symbols []entry) (width uint, ok bool) {
 	used, longest := b.sort(lengths)
 	spare := 1 << maxCodeLen
@@ -179,8 +177,8 @@ func (b *builder) build(table []entry, index uint, lengths []uint8, symbols []en
 // sort counts the codes of each length and sorts the symbols that have one.
 func (b *builder) sort(lengths []uint8) (used int, longest uint) {
 	for symbol, length := range lengths {
-		// Most symbols do not occur, and which ones do is hard to predict:
-		// write each and advance past those that do.
+		// Most symbols do not occur, and which ones do is hard to predict. So write each, and
+		// advance past those that do.
 		b.present[used] = uint16(symbol)
 		used += int(uint8(-length) >> 7)
 	}
@@ -205,10 +203,10 @@ func (b *builder) sort(lengths []uint8) (used int, longest uint) {
 	return used, longest
 }
 
-// fill writes the entries of a complete code. Codes are counted up with their
-// bits reversed, as they stand in the stream; a code that gets longer gains
-// zeros at the top, so its number stays. The table is written for the shortest
-// codes and doubled by copying whenever the codes get a bit longer.
+// fill writes the entries of a complete code. It counts codes up with their bits reversed, as they
+// stand in the stream. A code that gets longer gains zeros at the top, so its number stays the
+// same. The table is written for the shortest codes, and doubled by copying whenever the codes get
+// a bit longer.
 func (b *builder) fill(table []entry, index uint, sorted []uint16, lengths []uint8, symbols []entry) {
 	code := uint(0)
 	length := uint(lengths[sorted[0]])
@@ -229,8 +227,8 @@ func (b *builder) fill(table []entry, index uint, sorted []uint16, lengths []uin
 	b.fillFurther(table, index, code, sorted[i:], lengths, symbols)
 }
 
-// fillFurther writes the second tables, for the codes longer than index, the
-// first of which is code.
+// fillFurther writes the second tables, for the codes longer than index. code is the first of
+// those.
 func (b *builder) fillFurther(table []entry, index, code uint, sorted []uint16, lengths []uint8, symbols []entry) {
 	end := uint(1) << index
 	var start, width uint
@@ -252,9 +250,9 @@ func (b *builder) fillFurther(table []entry, index, code uint, sorted []uint16, 
 	}
 }
 
-// width returns how many bits the second table needs that begins with the
-// first of the given symbols: enough for the longest code of those that share
-// its prefix. b.count holds the codes not yet written.
+// width returns how many bits the second table needs that begins with the first of the given
+// symbols: enough for the longest code that shares the prefix of that symbol's code. b.count holds
+// the codes that are not written yet.
 func (b *builder) width(sorted []uint16, lengths []uint8, index uint) uint {
 	width := uint(lengths[sorted[0]]) - index
 	space := int(1)<<width - int(b.count[width+index])
@@ -265,8 +263,8 @@ func (b *builder) width(sorted []uint16, lengths []uint8, index uint) uint {
 	return width
 }
 
-// nextCode returns the code of the given length that follows code, both with
-// their bits reversed: it adds one at the highest bit and carries downwards.
+// nextCode returns the code of the given length that follows code, both with their bits reversed.
+// It adds one at the highest bit and carries downwards.
 func nextCode(code, length uint) uint {
 	free := ^code & (1<<length - 1)
 	if free == 0 {

@@ -11,34 +11,33 @@ const (
 	blockMax     = 1 << 15
 	textMax      = windowMax + blockMax
 	sequencesMax = blockMax/matchMin + 1
-	loadPad      = 16 // behind the text, so that loads of eight bytes may cross its end
+	loadPad      = 16 // after the text, so that loads of eight bytes may cross its end
 )
 
-// What the search takes and how hard it tries.
+// What the search accepts, and how hard it tries.
 const (
 	matchMin  = 4  // no match is shorter: three bytes rarely pay
 	lazyBelow = 16 // below this length the next position may have a better match
-	skipShift = 6  // every 64 bytes without a match the steps get longer by one
+	skipShift = 6  // after every 64 bytes without a match the steps get longer by one
 	tableBits = 15
 	tableLow  = 10
 )
 
-// sequence is a run of literals and the match behind it. The last sequence of
-// a block has length 0: no match.
+// sequence is a run of literals and the match after it. The last sequence of a block has length 0,
+// which means no match.
 type sequence struct{ literals, length, distance uint16 }
 
-// matcher finds repetitions in a text and the window before it, and leaves
-// each block as literals and sequences. It is scratch space only: nothing of
-// one text is found in the next. Its tables hold positions, which are base
-// plus an index of text; base grows past every text, so the entries of earlier
-// texts lie before the current one and are taken for what they are without
-// having been cleared.
+// matcher finds repetitions in a text and the window before it, and describes each block as
+// literals and sequences. It is scratch space only: nothing of one text can be found in the next.
+// Its tables hold positions, each of which is base plus an index of text. base grows past every
+// text, so the entries of earlier texts lie before the current one. They are recognised by that,
+// and need not be cleared.
 type matcher struct {
 	base  uint32
 	end   int  // of the text so far
 	size  int  // of the window: the greatest distance
 	shift uint // makes a hash an index of table
-	depth int  // the candidates to try, by chains; 0: one, without chains
+	depth int  // how many candidates to try, by chains; 0 for one, without chains
 
 	pending   int // where the literals begin that belong to no sequence yet
 	literals  int // bytes in literalRoom
@@ -51,8 +50,7 @@ type matcher struct {
 	chain        *chain
 }
 
-// begin prepares for a text of n bytes behind the given window, of size bytes
-// at most.
+// begin prepares for a text of n bytes after the given window, which has size bytes at most.
 func (m *matcher) begin(history *window, size, n, level int) {
 	if m.base < textMax || m.base >= 1<<31 {
 		m.base = textMax
@@ -77,9 +75,8 @@ func (m *matcher) begin(history *window, size, n, level int) {
 // finish makes all entries of the tables invalid.
 func (m *matcher) finish() { m.base += uint32(m.end) }
 
-// learn enters every other position of the window. A repetition of five bytes
-// or more is found all the same, at its second byte if not at the first, and
-// then extended backwards.
+// learn enters every other position of the window. A repetition of five bytes or more is found all
+// the same, at its first byte or its second, and is then extended backwards.
 func (m *matcher) learn() {
 	for i := 0; i+5 <= m.end; i += 4 {
 		v := m.load(i)
@@ -88,8 +85,8 @@ func (m *matcher) learn() {
 	}
 }
 
-// block splits the next block of the text, at most blockMax bytes, into
-// literals and sequences, which are valid until the next call.
+// block splits the next block of the text, at most blockMax bytes, into literals and sequences.
+// They are valid until the next call.
 func (m *matcher) block(text []byte) ([]byte, []sequence) {
 	if m.end+len(text) > textMax {
 		moved := m.end - m.size
@@ -113,18 +110,17 @@ func (m *matcher) block(text []byte) ([]byte, []sequence) {
 // load returns the eight bytes of text from i on.
 func (m *matcher) load(i int) uint64 { return binary.LittleEndian.Uint64(m.text[i : i+8]) }
 
-// hash returns the place in table for the first five bytes of v.
+// hash returns the index in table for the first five bytes of v.
 func (m *matcher) hash(v uint64) uint32 {
 	return uint32(v<<24*0x9e3779b185ebca87>>(m.shift&63)) & (1<<tableBits - 1)
 }
 
-// search finds matches by one candidate for each position: the latest one with
-// the same hash.
+// search finds matches by one candidate for each position: the latest one with the same hash.
 func (m *matcher) search(from int) {
 	i, last := from, m.end-matchMin
 	for i <= last {
-		// The candidate is at the distance, if that is not before the text or
-		// the window; a stale entry makes it too great.
+		// The candidate is at the distance, if that is not before the text or the window. A stale
+		// entry makes the distance too great.
 		v := m.load(i)
 		slot := &m.table[m.hash(v)]
 		at := m.base + uint32(i)
@@ -141,8 +137,7 @@ func (m *matcher) search(from int) {
 				i, length, distance = i+1, n, d
 			}
 		}
-		// Positions that were not entered, or overwritten since, may make a
-		// match begin late.
+		// A match may begin late because of positions that were not entered, or overwritten since.
 		for i > m.pending && i > distance && m.text[i-1] == m.text[i-1-distance] {
 			i--
 			length++
@@ -153,7 +148,7 @@ func (m *matcher) search(from int) {
 	}
 }
 
-// probe enters position i and returns the match there; length 0: none.
+// probe enters position i and returns the match there. If there is none, its length is 0.
 func (m *matcher) probe(i int) (length, distance int) {
 	v := m.load(i)
 	slot := &m.table[m.hash(v)]
@@ -166,8 +161,8 @@ func (m *matcher) probe(i int) (length, distance int) {
 	return m.matchLen(i, distance), distance
 }
 
-// matchLen returns how many bytes from i on are the same as those distance
-// before, up to the end of the text.
+// matchLen returns how many bytes from i on are the same as those distance bytes before, up to the
+// end of the text.
 func (m *matcher) matchLen(i, distance int) int {
 	for at := i; at < m.end; at += 8 {
 		if x := m.load(at) ^ m.load(at-distance); x != 0 {
@@ -177,8 +172,8 @@ func (m *matcher) matchLen(i, distance int) int {
 	return m.end - i
 }
 
-// add makes sequences of the literals up to i and a match there. One of more
-// than maxLength bytes takes several; none of them is shorter than minLength.
+// add makes sequences of the literals up to i and a match there. A match of more than maxLength
+// bytes takes several sequences. None of them is shorter than minLength.
 func (m *matcher) add(i, length, distance int) {
 	from, n := m.pending, i-m.pending
 	if n <= 16 { // nearly always: copy as many, keep n

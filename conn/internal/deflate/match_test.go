@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMatcherBase: positions stay right when their numbers come to an end,
-// between texts and, after four gigabytes of one text, within it.
+// TestMatcherBase checks that positions stay correct when their numbers come to an end: between
+// texts and, after four gigabytes of one text, within it.
 func TestMatcherBase(t *testing.T) {
 	const last = 1<<32 - 3*blockMax
 	c := new(compressor)

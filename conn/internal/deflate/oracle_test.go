@@ -7,9 +7,9 @@ import (
 	"io"
 )
 
-// slow inflates as RFC 1951 reads, one bit at a time and with nothing in
-// common with the decoder: it is what the decoder and the encoder are checked
-// against, and it holds every distance against the window.
+// slow inflates just as RFC 1951 says, one bit at a time. It has nothing in common with the
+// decoder. The decoder and the encoder are checked against it. It checks every distance against the
+// window.
 type slow struct {
 	in     []byte
 	bit    int    // the next one
@@ -18,7 +18,7 @@ type slow struct {
 	limit  int // of text
 }
 
-// Its errors are thrown, as it is only a test's.
+// slow panics with its errors, since only tests use it.
 var (
 	errSlowCorrupt = errors.New("corrupt")
 	errSlowTooBig  = errors.New("too big")
@@ -84,11 +84,11 @@ func (s *slow) stored() {
 	}
 }
 
-// slowCode finds symbols by the bits of their codes, behind a one.
+// slowCode finds symbols by the bits of their codes, which follow a one.
 type slowCode map[int]int
 
-// newSlowCode gives out codes as RFC 1951 section 3.2.2 says. It panics unless
-// the lengths make a code: complete, or of one symbol of one bit, or of none.
+// newSlowCode assigns codes as RFC 1951 section 3.2.2 says. It panics unless the lengths make a
+// code: a complete one, one of a single symbol of one bit, or one of no symbol.
 func newSlowCode(lengths []byte) slowCode {
 	c := slowCode{}
 	next, sum := 0, 0
@@ -182,8 +182,8 @@ func (s *slow) symbols(litLens, dists slowCode) {
 	}
 }
 
-// flateInflate inflates the message with compress/flate, which knows neither
-// windows nor, at the end of a stream, a next one.
+// flateInflate inflates the message with compress/flate, which has no negotiated windows and does
+// not go on after the end of a stream.
 func flateInflate(history, wire []byte) ([]byte, error) {
 	in := bytes.NewReader(append(append(bytes.Clone(wire), tail[:]...), 1, 0, 0, 0xff, 0xff))
 	text := bytes.Clone(history)
@@ -198,8 +198,7 @@ func flateInflate(history, wire []byte) ([]byte, error) {
 	return text[len(history):], nil
 }
 
-// flateMessage compresses as a sender of permessage-deflate that is made of
-// compress/flate does.
+// flateMessage compresses like a sender of permessage-deflate that uses compress/flate.
 func flateMessage(text []byte, level int) []byte {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, level)

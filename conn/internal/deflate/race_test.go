@@ -2,6 +2,6 @@
 
 package deflate
 
-// raceEnabled says that the race detector is on: pools drop items at random
-// under it, so allocations can't be counted.
+// raceEnabled says whether the race detector is on. Under it pools drop items at random, so
+// allocations can't be counted.
 const raceEnabled = true

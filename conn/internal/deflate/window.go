@@ -1,19 +1,17 @@
 package deflate
 
-// window holds the last bytes of a text, up to a size that each call names
-// and that must not change. It takes memory as text comes in, so that a
-// connection with little traffic holds little. The zero value is an empty
-// window.
+// window holds the last bytes of a text, up to a size that each call names and that must not
+// change. It takes memory as text comes in, so that a connection with little traffic holds little.
+// The zero value is an empty window.
 type window struct {
-	buf  []byte // the bytes held, a ring once there are size of them
+	buf  []byte // the bytes held; a ring as soon as there are size of them
 	head int    // where the oldest byte is; 0 until the ring is full
 }
 
-// minWindow is the first allocation of a window: further ones double it.
+// minWindow is the size in bytes of a window's first allocation. Further ones double it.
 const minWindow = 256
 
-// push adds text. Of the bytes held before, the last ones stay as far as
-// there is room.
+// push adds text. Of the bytes held before, the last ones stay, as many as there is room for.
 func (w *window) push(text []byte, size int) {
 	if len(text) >= size {
 		w.grow(size, size)
@@ -32,8 +30,7 @@ func (w *window) push(text []byte, size int) {
 	w.head = (w.head + len(text)) & (size - 1)
 }
 
-// grow makes the window n bytes long, with room doubled up to size where
-// there is too little.
+// grow makes the window n bytes long. If there is too little room, it doubles the room, up to size.
 func (w *window) grow(n, size int) {
 	if n <= cap(w.buf) {
 		w.buf = w.buf[:n]
@@ -54,9 +51,8 @@ func (w *window) appendTo(dst []byte) []byte {
 	return append(dst, w.buf[:w.head]...)
 }
 
-// copyBack copies to p the bytes that begin back bytes before the end of the
-// text, as many as there are, and returns their number. The window must hold
-// at least back bytes.
+// copyBack copies to p the bytes that begin back bytes before the end of the text, as many as there
+// are, and returns their number. The window must hold at least back bytes.
 func (w *window) copyBack(p []byte, back int) int {
 	at := w.head + len(w.buf) - back
 	if at >= len(w.buf) {

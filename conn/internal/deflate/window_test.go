@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestWindow compares a window with all of the text.
+// TestWindow compares a window with the whole text.
 func TestWindow(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, size := range []int{256, 4096, 32768} {

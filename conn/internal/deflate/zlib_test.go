@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestZlib inflates what zlib has compressed, with every strategy it knows,
-// as one connection with context takeover. testdata/zlib.py made the file.
+// TestZlib inflates what zlib has compressed with every strategy that it has, as one connection
+// with context takeover. testdata/zlib.py made the file.
 func TestZlib(t *testing.T) {
 	data, err := os.ReadFile("testdata/zlib.json")
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// half is one direction of a pipe: a bounded queue of bytes with one reading
-// and one writing end. The mutex is held for a copy at most; whoever has to
-// wait does so in cond.Wait, which is durably blocking under synctest.
+// half is one direction of a pipe: a bounded queue of bytes with a reading and a writing end. The
+// mutex is held for a copy at most. Whoever has to wait does so in cond.Wait, which is durably
+// blocking under synctest.
 type half struct {
 	mu       sync.Mutex
 	cond     sync.Cond // broadcast at every change of the fields below
-	buf      []byte    // written and not yet read, at most capacity bytes
+	buf      []byte    // bytes written and not read yet, at most capacity
 	capacity int
 
-	busy      bool  // a Write is under way: the next one waits for its turn
-	finished  bool  // CloseWrite or Close at the writing end: EOF follows buf
-	shut      bool  // CloseRead at the reading end: what comes is thrown away
+	busy      bool  // a Write is under way, and the next one waits for its turn
+	finished  bool  // CloseWrite or Close at the writing end; EOF follows buf
+	shut      bool  // CloseRead at the reading end; what comes is thrown away
 	rdClosed  bool  // Close at the reading end
 	wrClosed  bool  // Close at the writing end
 	strict    bool  // the reading end answers lost bytes with a reset
@@ -37,19 +37,17 @@ func newHalf(capacity int) *half {
 	return h
 }
 
-// deadline is the state behind SetReadDeadline or SetWriteDeadline. It is
-// guarded by its half's mutex.
+// deadline is the state of SetReadDeadline or SetWriteDeadline. The half's mutex guards it.
 type deadline struct {
 	passed bool
 	timer  *time.Timer
-	turn   int // tells the timer that stands from one that was stopped too late
+	turn   int // tells the current timer from one that was stopped too late
 }
 
-// setLocked replaces d by the deadline t, as [net.Conn] describes it: the zero time
-// is none, and a time that is not in the future has passed already, which
-// wakes a blocked call.
+// setLocked sets the deadline d to t, as [net.Conn] describes it. The zero time means no deadline.
+// A time that is not in the future has passed already, which wakes a blocked call.
 func (h *half) setLocked(d *deadline, t time.Time) {
-	d.stop()
+	d.stopLocked()
 	if t.IsZero() {
 		return
 	}
@@ -70,8 +68,8 @@ func (h *half) setLocked(d *deadline, t time.Time) {
 	})
 }
 
-// stop clears the deadline and retires its timer.
-func (d *deadline) stop() {
+// stopLocked clears the deadline and retires its timer.
+func (d *deadline) stopLocked() {
 	d.turn++
 	d.passed = false
 	if d.timer != nil {
@@ -80,9 +78,8 @@ func (d *deadline) stop() {
 	}
 }
 
-// read takes bytes from the queue, waiting for at least one. Ours first: a
-// closed end and a passed deadline decide even where bytes are waiting, as
-// they do in package net.
+// read takes bytes from the queue and waits for at least one. A closed end and a passed deadline
+// come first, even if bytes are waiting, as in package net.
 func (h *half) read(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,8 +105,8 @@ func (h *half) read(p []byte) (int, error) {
 	}
 }
 
-// write puts all of p into the queue, piece by piece as the reader makes
-// room. It returns how much of p was accepted when an error ended it.
+// write puts all of p into the queue, piece by piece as the reader makes room. If an error ends it,
+// it returns how much of p was accepted.
 func (h *half) write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -128,7 +125,7 @@ func (h *half) write(p []byte) (int, error) {
 	return h.fillLocked(p)
 }
 
-// fillLocked is write's loop, run by the one Write whose turn it is.
+// fillLocked is the loop of write. Only the Write whose turn it is runs it.
 func (h *half) fillLocked(p []byte) (n int, err error) {
 	for n < len(p) {
 		room := min(h.capacity-len(h.buf), len(p)-n)
@@ -152,7 +149,7 @@ func (h *half) fillLocked(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeErrLocked tells why nothing can be written now, nil where it can.
+// writeErrLocked returns the reason why nothing can be written now, or nil if something can.
 func (h *half) writeErrLocked() error {
 	switch {
 	case h.wrClosed:
@@ -167,7 +164,7 @@ func (h *half) writeErrLocked() error {
 	return nil
 }
 
-// change runs f with the half locked and wakes everyone who waits.
+// change runs f with the half locked, and then wakes everyone who waits.
 func (h *half) change(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -175,8 +172,8 @@ func (h *half) change(f func()) {
 	h.cond.Broadcast()
 }
 
-// counts returns the bytes in the queue, the bytes that were ever accepted and
-// the number of Writes.
+// counts returns how many bytes are in the queue, how many were ever accepted, and how many Writes
+// there were.
 func (h *half) counts() (buffered int, written int64, writes int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

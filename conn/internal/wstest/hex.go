@@ -7,10 +7,9 @@ import (
 	"unicode"
 )
 
-// Hex turns the hexadecimal digits of s into bytes. White space anywhere
-// between digits is ignored, so that a frame can be written as its fields:
-// Hex("81 85 37FA213D 7F9F4D5158"). It is made for literals in tests and panics
-// where s is not such a text.
+// Hex turns the hexadecimal digits of s into bytes. It ignores white space between digits, so that
+// a frame can be written as its fields: Hex("81 85 37FA213D 7F9F4D5158"). It is made for literals
+// in tests, and panics if s is anything else.
 func Hex(s string) []byte {
 	b, err := hex.DecodeString(strings.Map(dropSpace, s))
 	if err != nil {
@@ -26,11 +25,11 @@ func dropSpace(r rune) rune {
 	return r
 }
 
-// dumpLimit is how many bytes Dump writes out.
+// dumpLimit is how many bytes Dump shows.
 const dumpLimit = 64
 
-// Dump writes bytes the way [Hex] reads them, for messages: "81 02 68 69".
-// Of more than 64 bytes it shows the first 64 and says how many there are.
+// Dump formats bytes for messages, as [Hex] reads them: "81 02 68 69". If there are more than 64,
+// it shows the first 64 and says how many there are.
 func Dump(b []byte) string {
 	switch {
 	case len(b) == 0:

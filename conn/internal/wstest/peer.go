@@ -9,41 +9,41 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// Peer is the other end of the connection that a test looks at: it does what
-// the test says, one frame after the other, and nothing by itself. It answers
-// no ping and no close, and it may send what RFC 6455 forbids.
+// Peer is the other end of the connection under test. It does what the test says, one frame after
+// the other, and nothing by itself: it answers neither pings nor Close frames, and it may send what
+// RFC 6455 forbids.
 //
-// A method that does not get what it wants ends the test with t.Fatalf, so
-// call it from the test's own goroutine (several Peers in several goroutines
-// need a testing.T of their own). Every call is bounded by Timeout.
+// A method that does not get what it wants ends the test with t.Fatalf, so call it from the test's
+// own goroutine. (Several Peers in several goroutines each need a testing.T of their own.) Timeout
+// bounds every call.
 type Peer struct {
-	// Timeout bounds each wait for the transport: DefaultTimeout from NewPeer.
-	// In a synctest bubble it counts in fake time, so a test that waits for an
-	// hour of silence sets more than an hour here.
+	// Timeout bounds each wait for the transport. NewPeer sets it to DefaultTimeout. In a synctest
+	// bubble it counts in fake time, so a test that waits for an hour of silence sets more than an
+	// hour here.
 	Timeout time.Duration
 
 	t    testing.TB
 	nc   net.Conn
 	role frame.Role
-	buf  []byte // read from nc and not yet looked at
+	buf  []byte // bytes read from nc and not looked at yet
 	key  uint32 // of the last masked frame
 
 	scratch [32 << 10]byte // for one Read
 }
 
-// DefaultTimeout is generous, since a busy machine must not fail a test.
+// DefaultTimeout is generous, because a busy machine must not fail a test.
 const DefaultTimeout = time.Minute
 
-// NewPeer returns a Peer that plays role on nc: a Client peer masks what it
-// sends and wants unmasked frames, a Server peer the reverse (RFC 6455 section
-// 5.1). nc is closed when the test ends.
+// NewPeer returns a Peer that plays role on nc: a Client peer masks what it sends and wants
+// unmasked frames, and a Server peer does the reverse (RFC 6455 section 5.1). nc is closed when the
+// test ends.
 func NewPeer(t testing.TB, nc net.Conn, role frame.Role) *Peer {
 	t.Cleanup(func() { nc.Close() })
 	return &Peer{Timeout: DefaultTimeout, t: t, nc: nc, role: role, key: 0x3d21fa37}
 }
 
-// NetConn returns the connection under the Peer. Bytes that the Peer has read
-// ahead are missing from it.
+// NetConn returns the connection below the Peer. Bytes that the Peer has read ahead can't be read
+// from it.
 func (p *Peer) NetConn() net.Conn { return p.nc }
 
 // SendBytes writes b as it is.
@@ -56,17 +56,16 @@ func (p *Peer) SendBytes(b []byte) {
 	}
 }
 
-// SendHex writes the bytes of a text that [Hex] reads.
+// SendHex writes the bytes of s, as [Hex] reads them.
 func (p *Peer) SendHex(s string) {
 	p.t.Helper()
 	p.SendBytes(Hex(s))
 }
 
-// Send writes one frame with the header as it stands, legal or not: Masked and
-// Key are taken from h, whatever the Peer's role. Where h.Length is 0 it is
-// the payload's; any other value is announced as it is, true or not. payload
-// is not changed. (A header whose length is not in its shortest form takes
-// SendHex.)
+// Send writes one frame with the header as it stands, legal or not. Masked and Key are taken from
+// h, whatever the Peer's role is. If h.Length is 0, the length of the payload is announced,
+// otherwise h.Length, true or not. payload is not changed. For a length that is not in its shortest
+// form, use SendHex.
 func (p *Peer) Send(h frame.Header, payload []byte) {
 	p.t.Helper()
 	if h.Length == 0 {
@@ -79,8 +78,7 @@ func (p *Peer) Send(h frame.Header, payload []byte) {
 	p.SendBytes(b)
 }
 
-// Frame writes one frame, masked as the Peer's role wants it. op and the
-// length are not checked.
+// Frame writes one frame, masked as the Peer's role demands. It checks neither op nor the length.
 func (p *Peer) Frame(op frame.Opcode, fin Fin, payload []byte) {
 	p.t.Helper()
 	h := frame.Header{Opcode: op, Fin: fin == Final, Masked: p.role == frame.Client}
@@ -105,14 +103,14 @@ func (p *Peer) Text(s string) { p.t.Helper(); p.Frame(frame.Text, Final, []byte(
 // Binary sends a whole binary message.
 func (p *Peer) Binary(b []byte) { p.t.Helper(); p.Frame(frame.Binary, Final, b) }
 
-// Ping sends a ping; more than 125 bytes are against RFC 6455 section 5.5.
+// Ping sends a ping. More than 125 bytes break RFC 6455 section 5.5.
 func (p *Peer) Ping(s string) { p.t.Helper(); p.Frame(frame.Ping, Final, []byte(s)) }
 
 // Pong sends a pong.
 func (p *Peer) Pong(s string) { p.t.Helper(); p.Frame(frame.Pong, Final, []byte(s)) }
 
-// Fragments sends a message in as many frames as there are parts. Empty parts
-// are legal (RFC 6455 section 5.4).
+// Fragments sends a message in as many frames as there are parts. Empty parts are legal (RFC 6455
+// section 5.4).
 func (p *Peer) Fragments(op frame.Opcode, parts ...string) {
 	p.t.Helper()
 	for i, part := range parts {
@@ -125,8 +123,8 @@ func (p *Peer) Fragments(op frame.Opcode, parts ...string) {
 	}
 }
 
-// Close sends a Close frame. Code 0 is an empty one; codes that may not be
-// sent and reasons that are too long or no UTF-8 are sent as they are.
+// Close sends a Close frame, an empty one if code is 0. Codes that may not be sent, and reasons
+// that are too long or not UTF-8, are sent as they are.
 func (p *Peer) Close(code frame.CloseCode, reason string) {
 	p.t.Helper()
 	var payload []byte
@@ -136,15 +134,15 @@ func (p *Peer) Close(code frame.CloseCode, reason string) {
 	p.Frame(frame.Close, Final, append(payload, reason...))
 }
 
-// nextKey is never 0 for the first million frames and never the last one: a
-// receiver that keeps a key from one frame to the next is found out.
+// nextKey returns a new key. It is not 0 within the first million frames and never the same twice
+// in a row: a receiver that keeps a key from one frame to the next is found out.
 func (p *Peer) nextKey() uint32 {
 	p.key = p.key*1664525 + 1013904223
 	return p.key
 }
 
-// xor masks or unmasks b, byte by byte as RFC 6455 section 5.3 writes it. This
-// is on purpose not package mask, which the tests look at.
+// xor masks or unmasks b, byte by byte, as RFC 6455 section 5.3 says. On purpose it does not use
+// package mask, which is under test.
 func xor(b []byte, key uint32) {
 	var k [4]byte
 	binary.LittleEndian.PutUint32(k[:], key)

@@ -13,14 +13,14 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// pair returns a client and a server peer that talk to each other.
+// pair returns a client peer and a server peer that talk to each other.
 func pair(t testing.TB) (client, server *Peer) {
 	a, b := Pipe(64 << 10)
 	return NewPeer(t, a, frame.Client), NewPeer(t, b, frame.Server)
 }
 
-// recorder is a testing.TB whose Fatalf ends the goroutine and keeps the
-// message, so that a test can look at how a Peer fails.
+// recorder is a testing.TB whose Fatalf ends the goroutine and keeps the message, so that a test
+// can look at how a Peer fails.
 type recorder struct {
 	testing.TB
 	message string
@@ -33,8 +33,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// wantFatal runs f with a peer on nc and wants it to end the test with a
-// message that contains want.
+// wantFatal runs f with a peer on nc. f must end the test with a message that contains want.
 func wantFatal(t *testing.T, nc net.Conn, role frame.Role, want string, f func(*Peer)) {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -96,7 +95,7 @@ func TestPeerMasksByRole(t *testing.T) {
 	}
 	server.Text("plain")
 	if h, _ := client.WantFrame(); h.Masked {
-		t.Fatalf("masked frame from a server peer: %+v", h)
+		t.Fatalf("frame from a server peer: %+v, want it unmasked", h)
 	}
 }
 
@@ -131,8 +130,7 @@ func TestPeerConversation(t *testing.T) {
 	client.WantEOF()
 }
 
-// TestPeerFailures shows that each method ends the test where it must, and
-// says what came instead.
+// TestPeerFailures shows that each method ends the test if it has to, and says what came instead.
 func TestPeerFailures(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -151,6 +149,9 @@ func TestPeerFailures(t *testing.T) {
 		{"long length", "81 7e 0001 61", frame.Client, func(p *Peer) { p.WantText("a") }, "not a frame header"},
 		{"huge", "82 7f 0000000100000000", frame.Client, func(p *Peer) { p.WantFrame() }, "announces 4294967296 bytes"},
 		{"cut header", "81", frame.Client, func(p *Peer) { p.WantFrame() }, "got 81, want a frame: EOF"},
+		{"no text", "", frame.Client, func(p *Peer) { p.WantText("hi") }, "got (nothing), want text of 2 bytes: EOF"},
+		{"no end of a message", "01 01 61", frame.Client, func(p *Peer) { p.WantMessage(frame.Text, "ab") }, "want continuation of a message of 2 bytes: EOF"},
+		{"no close frame", "", frame.Client, func(p *Peer) { p.WantClose(1000) }, "got (nothing), want close 1000"},
 		{"cut payload", "81 05 68", frame.Client, func(p *Peer) { p.WantFrame() }, "got 1 of 5 payload bytes"},
 		{"no close", "81 00", frame.Client, func(p *Peer) { p.WantClose(1000) }, "want close 1000"},
 		{"other close", "88 02 03e9", frame.Client, func(p *Peer) { p.WantClose(1000) }, "1001"},
@@ -174,7 +175,7 @@ func TestPeerFailures(t *testing.T) {
 	}
 }
 
-// TestPeerNeverHangs lets the other end be silent, or full.
+// TestPeerNeverHangs has the other end be silent, or full.
 func TestPeerNeverHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -182,7 +183,7 @@ func TestPeerNeverHangs(t *testing.T) {
 		wantFatal(t, a, frame.Client, os.ErrDeadlineExceeded.Error(), func(p *Peer) { p.WantFrame() })
 		wantFatal(t, a, frame.Client, "sent 3 of 11 bytes", func(p *Peer) { p.Text("hello") })
 		if got := time.Since(start); got != 2*time.Second {
-			t.Errorf("two timeouts of a second took %v", got)
+			t.Errorf("two timeouts of a second took %v, want two seconds", got)
 		}
 		// The deadlines are gone afterwards.
 		p := NewPeer(t, b, frame.Server)

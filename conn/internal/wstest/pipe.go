@@ -8,25 +8,23 @@ import (
 	"time"
 )
 
-// PipeConn is one end of an in-memory connection made by [Pipe]. It is a
-// [net.Conn] with the behaviour of a TCP connection, as far as a WebSocket
-// endpoint can tell: both directions are buffered and bounded, deadlines work
-// as package net documents them, and each direction can be ended alone. All
+// PipeConn is one end of an in-memory connection made by [Pipe]. It is a [net.Conn] that behaves
+// like a TCP connection, as far as a WebSocket endpoint can tell: both directions are buffered and
+// bounded, deadlines work as package net documents them, and each direction can be ended alone. All
 // methods may be called from any goroutine.
 //
-// Errors come as a [*net.OpError], except io.EOF.
+// Errors are of type [*net.OpError], except io.EOF.
 type PipeConn struct {
-	in, out *half // in: what the other end writes
+	in, out *half // in has what the other end writes
 	local   pipeAddr
 	remote  pipeAddr
 }
 
 var _ net.Conn = (*PipeConn)(nil)
 
-// Pipe returns the two ends of an in-memory connection. Each direction holds
-// up to capacity bytes (at least 1) that were written and not read; a Write
-// beyond that blocks until the other end reads, until its deadline or until
-// the connection ends.
+// Pipe returns the two ends of an in-memory connection. Each direction holds up to capacity bytes
+// (at least 1) that were written and not read. A Write beyond that blocks until the other end
+// reads, until its deadline or until the connection ends.
 func Pipe(capacity int) (a, b *PipeConn) {
 	ab, ba := newHalf(capacity), newHalf(capacity)
 	a = &PipeConn{in: ba, out: ab, local: "a", remote: "b"}
@@ -34,23 +32,21 @@ func Pipe(capacity int) (a, b *PipeConn) {
 	return a, b
 }
 
-// StrictClose makes c's Close behave as a kernel's TCP does, which resets the
-// connection where bytes are lost by the close: when some are unread at that
-// moment, or arrive after it. A reset takes with it what the other end has
-// not read yet, for instance a Close frame (RFC 6455 section 7.1.1 has the
-// server drain its socket for this reason). Call it before c is used.
+// StrictClose makes c's Close behave as that of a kernel's TCP, which resets the connection if
+// bytes are lost by the close: if some are unread at that moment or arrive after it. The other end
+// loses what it has not read yet, for instance a Close frame. That is why RFC 6455 section 7.1.1
+// wants a server to drain its socket. Call StrictClose before c is used.
 func (c *PipeConn) StrictClose() { c.in.change(func() { c.in.strict = true }) }
 
-// Read reads what is there, and waits for at least one byte. After the other
-// end's Close or CloseWrite it returns the bytes still buffered, then io.EOF.
+// Read reads the bytes that are there, and waits for at least one. After the other end's Close or
+// CloseWrite it returns the bytes that are still buffered, and then io.EOF.
 func (c *PipeConn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p)
 	return n, c.opError("read", err)
 }
 
-// Write writes all of p, blocking while the other end does not read. With an
-// error it returns how many bytes were accepted before. p is copied. Writes
-// from several goroutines never mix.
+// Write writes all of p, and blocks while the other end does not read. If it fails, it returns how
+// many bytes were accepted before. p is copied. Writes from several goroutines never mix.
 func (c *PipeConn) Write(p []byte) (int, error) {
 	n, err := c.out.write(p)
 	if errors.Is(err, io.ErrClosedPipe) {
@@ -59,8 +55,8 @@ func (c *PipeConn) Write(p []byte) (int, error) {
 	return n, c.opError("write", err)
 }
 
-// answerReset is the RST that a strict, closed end sends for bytes that it
-// can no longer take.
+// answerReset sends the reset with which a strict end that is closed answers bytes that it can't
+// accept any more.
 func (c *PipeConn) answerReset() {
 	var reset bool
 	c.out.change(func() { reset = c.out.rdClosed && c.out.strict })
@@ -69,24 +65,23 @@ func (c *PipeConn) answerReset() {
 	}
 }
 
-// Close closes this end: blocked and later calls here return net.ErrClosed,
-// the other end reads what is buffered and then io.EOF, and its writes fail
-// with io.ErrClosedPipe. See [PipeConn.StrictClose] for the stricter form. A
-// second Close returns net.ErrClosed.
+// Close closes this end. Blocked and later calls here return net.ErrClosed. The other end reads
+// what is buffered and then io.EOF, and its writes fail with io.ErrClosedPipe.
+// [PipeConn.StrictClose] makes Close stricter. A second Close returns net.ErrClosed.
 func (c *PipeConn) Close() error {
 	var again, lost bool
 	c.in.change(func() {
 		again = c.in.rdClosed
 		lost = c.in.strict && len(c.in.buf) > 0
 		c.in.rdClosed, c.in.buf = true, nil
-		c.in.rdTimeout.stop()
+		c.in.rdTimeout.stopLocked()
 	})
 	if again {
 		return c.opError("close", net.ErrClosed)
 	}
 	c.out.change(func() {
 		c.out.wrClosed, c.out.finished = true, true
-		c.out.wrTimeout.stop()
+		c.out.wrTimeout.stopLocked()
 		if lost {
 			c.out.cutLocked(syscall.ECONNRESET)
 		}
@@ -94,8 +89,8 @@ func (c *PipeConn) Close() error {
 	return nil
 }
 
-// CloseWrite ends this direction: the other end reads what is buffered, then
-// io.EOF. Later writes here return io.ErrClosedPipe. Reading goes on.
+// CloseWrite ends the direction of writing. The other end reads what is buffered and then io.EOF.
+// Later writes here return io.ErrClosedPipe. Reading goes on.
 func (c *PipeConn) CloseWrite() error {
 	var closed bool
 	c.out.change(func() {
@@ -105,9 +100,9 @@ func (c *PipeConn) CloseWrite() error {
 	return c.closedError("close", closed)
 }
 
-// CloseRead ends reading here: blocked and later reads return io.EOF, bytes
-// not yet read are dropped, and what the other end still writes is accepted
-// and thrown away, as TCP does.
+// CloseRead ends the direction of reading. Blocked and later reads return io.EOF, and bytes that
+// were not read yet are dropped. What the other end still writes is accepted and thrown away, as
+// TCP does.
 func (c *PipeConn) CloseRead() error {
 	var closed bool
 	c.in.change(func() {
@@ -119,9 +114,8 @@ func (c *PipeConn) CloseRead() error {
 	return c.closedError("close", closed)
 }
 
-// Cut loses the transport: every blocked and later Read and Write of both
-// ends fails with err, and the bytes on their way are gone. A nil err stands
-// for syscall.ECONNRESET. The first Cut counts.
+// Cut loses the transport: every blocked and later Read and Write of both ends fails with err, and
+// the bytes on their way are gone. If err is nil, it is syscall.ECONNRESET. The first Cut counts.
 func (c *PipeConn) Cut(err error) {
 	if err == nil {
 		err = syscall.ECONNRESET
@@ -138,9 +132,8 @@ func (c *PipeConn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// SetReadDeadline bounds blocked and later reads: once t has passed they
-// return an error that is os.ErrDeadlineExceeded, until the deadline is moved.
-// The zero time removes it.
+// SetReadDeadline bounds blocked and later reads. Once t has passed, they return an error that is
+// os.ErrDeadlineExceeded, until the deadline is moved. The zero time removes it.
 func (c *PipeConn) SetReadDeadline(t time.Time) error {
 	var closed bool
 	c.in.change(func() {
@@ -151,8 +144,8 @@ func (c *PipeConn) SetReadDeadline(t time.Time) error {
 	return c.closedError("set", closed)
 }
 
-// SetWriteDeadline is SetReadDeadline for writes. A Write that was cut short
-// has returned how much of it was accepted.
+// SetWriteDeadline does for writes what SetReadDeadline does for reads. A Write that it cuts short
+// returns how much of it was accepted.
 func (c *PipeConn) SetWriteDeadline(t time.Time) error {
 	var closed bool
 	c.out.change(func() {
@@ -163,10 +156,10 @@ func (c *PipeConn) SetWriteDeadline(t time.Time) error {
 	return c.closedError("set", closed)
 }
 
-// LocalAddr names this end; its network is "pipe".
+// LocalAddr returns the address of this end. Its network is "pipe".
 func (c *PipeConn) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr names the other end; its network is "pipe".
+// RemoteAddr returns the address of the other end. Its network is "pipe".
 func (c *PipeConn) RemoteAddr() net.Addr { return c.remote }
 
 // Buffered returns how many bytes wait to be read at this end.
@@ -175,7 +168,7 @@ func (c *PipeConn) Buffered() int {
 	return n
 }
 
-// Written returns how many bytes the Writes of this end have handed over.
+// Written returns how many bytes the Writes of this end have delivered.
 func (c *PipeConn) Written() int64 {
 	_, n, _ := c.out.counts()
 	return n
@@ -194,8 +187,7 @@ func (c *PipeConn) closedError(op string, closed bool) error {
 	return c.opError(op, net.ErrClosed)
 }
 
-// opError dresses err as package net does. io.EOF stays bare, since callers
-// compare it.
+// opError wraps err as package net does. io.EOF stays as it is, since callers compare it.
 func (c *PipeConn) opError(op string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -203,9 +195,8 @@ func (c *PipeConn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "pipe", Source: c.local, Addr: c.remote, Err: err}
 }
 
-// Plain returns a view of c that has Read, Write and Close and nothing else:
-// no deadlines, no half close, no addresses. It is what an SSH channel or a
-// stream of another protocol looks like.
+// Plain returns a view of c that has Read, Write and Close and nothing else: no deadlines, no half
+// close, no addresses. An SSH channel or a stream of another protocol looks like that.
 func Plain(c io.ReadWriteCloser) io.ReadWriteCloser { return plain{c} }
 
 type plain struct{ c io.ReadWriteCloser }

@@ -19,7 +19,7 @@ type result struct {
 	err error
 }
 
-// async starts a blocking call and returns where its result will come.
+// async starts a blocking call and returns the channel for its result.
 func async(f func([]byte) (int, error), b []byte) chan result {
 	c := make(chan result, 1)
 	go func() {
@@ -29,7 +29,7 @@ func async(f func([]byte) (int, error), b []byte) chan result {
 	return c
 }
 
-// wantBlocked wants the call behind c to wait still, once all else has settled.
+// wantBlocked wants the call behind c to be waiting still when everything else has settled.
 func wantBlocked(t *testing.T, c chan result) {
 	t.Helper()
 	synctest.Wait()
@@ -40,7 +40,7 @@ func wantBlocked(t *testing.T, c chan result) {
 	}
 }
 
-// wantResult wants the call to have returned by now, without time passing.
+// wantResult wants the call to have returned by now, without any time passing.
 func wantResult(t *testing.T, c chan result, n int, err error) {
 	t.Helper()
 	synctest.Wait()
@@ -50,7 +50,7 @@ func wantResult(t *testing.T, c chan result, n int, err error) {
 			t.Fatalf("got %d, %v; want %d, %v", r.n, r.err, n, err)
 		}
 	default:
-		t.Fatal("the call is still blocked")
+		t.Fatal("the call is still blocked, want it to have returned")
 	}
 }
 
@@ -123,21 +123,21 @@ func TestPipeDeadlines(t *testing.T) {
 		wantResult(t, r, 0, os.ErrDeadlineExceeded)
 		wantResult(t, w, 4, os.ErrDeadlineExceeded)
 
-		// A passed deadline stays, and decides before bytes that are there.
+		// A deadline that has passed stays, and comes before bytes that are there.
 		mustWrite(t, b, "hi")
 		_, err := a.Read(make([]byte, 2))
 		var ne net.Error
 		if !errors.As(err, &ne) || !ne.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("read after the deadline: %v, want a timeout", err)
 		}
-		// Moved or removed, it does no harm.
+		// A deadline that was moved or removed does no harm.
 		a.SetReadDeadline(time.Now().Add(time.Hour))
 		wantRead(t, a, "hi", nil)
 		a.SetDeadline(time.Time{})
 		r = async(a.Read, make([]byte, 1))
 		time.Sleep(2 * time.Hour)
 		wantBlocked(t, r)
-		// A time in the past wakes whoever is blocked.
+		// A time in the past wakes blocked calls.
 		a.SetReadDeadline(time.Unix(1, 0))
 		wantResult(t, r, 0, os.ErrDeadlineExceeded)
 		w = async(a.Write, []byte("gh"))
@@ -147,7 +147,7 @@ func TestPipeDeadlines(t *testing.T) {
 	})
 }
 
-// TestPipeLateTimer replaces a deadline in the instant in which it fires.
+// TestPipeLateTimer replaces a deadline at the instant at which it fires.
 func TestPipeLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := Pipe(4)
@@ -178,11 +178,11 @@ func TestPipeClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r := <-theirs; r.n >= 6 || !errors.Is(r.err, io.ErrClosedPipe) {
-			t.Fatalf("the other end's blocked Write: %d, %v", r.n, r.err)
+			t.Fatalf("the other end's blocked Write: %d, %v, want an error", r.n, r.err)
 		}
 		first, second := <-w, <-next
 		if !errors.Is(first.err, net.ErrClosed) || !errors.Is(second.err, net.ErrClosed) {
-			t.Fatalf("own blocked Writes: %v, %v", first.err, second.err)
+			t.Fatalf("this end's blocked Writes: %v, %v, want net.ErrClosed", first.err, second.err)
 		}
 		wantRead(t, a, "", net.ErrClosed)
 		for name, err := range map[string]error{
@@ -252,8 +252,8 @@ func TestPipeCut(t *testing.T) {
 	})
 }
 
-// TestPipeStrictClose shows the reset that a careless close costs a TCP
-// socket, and that a drained one goes quietly.
+// TestPipeStrictClose shows the reset that a careless close causes on a TCP socket, and that a
+// drained socket closes without one.
 func TestPipeStrictClose(t *testing.T) {
 	for _, test := range []struct {
 		name          string
@@ -296,10 +296,10 @@ func TestPlain(t *testing.T) {
 	a, b := Pipe(10)
 	p := Plain(a)
 	if _, ok := p.(interface{ SetReadDeadline(time.Time) error }); ok {
-		t.Error("a plain stream has deadlines")
+		t.Error("a plain stream has deadlines, want none")
 	}
 	if _, ok := p.(interface{ CloseWrite() error }); ok {
-		t.Error("a plain stream has CloseWrite")
+		t.Error("a plain stream has CloseWrite, want none")
 	}
 	mustWrite(t, p, "out")
 	wantRead(t, b, "out", nil)
@@ -319,7 +319,7 @@ func TestHex(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("Hex(%q) did not panic", bad)
+					t.Errorf("Hex(%q) returned, want a panic", bad)
 				}
 			}()
 			Hex(bad)

@@ -3,6 +3,7 @@ package wstest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing/synctest"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"github.com/rfc6455/ws/frame"
 )
 
-// fill reads until at least n bytes are in buf and returns nil, or returns the
-// transport's error with what came before it left in buf.
+// fill reads until at least n bytes are in buf. If the transport fails first, fill returns its
+// error, and what came before stays in buf.
 func (p *Peer) fill(n int) error {
 	p.nc.SetReadDeadline(time.Now().Add(p.Timeout))
 	defer p.nc.SetReadDeadline(time.Time{})
@@ -25,14 +26,14 @@ func (p *Peer) fill(n int) error {
 	return nil
 }
 
-// take returns the next n bytes and moves on.
+// take removes the next n bytes from buf and returns them.
 func (p *Peer) take(n int) []byte {
 	b := bytes.Clone(p.buf[:n])
 	p.buf = p.buf[n:]
 	return b
 }
 
-// WantBytes reads len(want) bytes, which must be these.
+// WantBytes reads len(want) bytes, which must be want.
 func (p *Peer) WantBytes(want []byte) {
 	p.t.Helper()
 	if err := p.fill(len(want)); err != nil {
@@ -43,18 +44,17 @@ func (p *Peer) WantBytes(want []byte) {
 	}
 }
 
-// WantHex is WantBytes of a text that [Hex] reads.
+// WantHex reads the bytes of s, as [Hex] reads them, which must come next.
 func (p *Peer) WantHex(s string) {
 	p.t.Helper()
 	p.WantBytes(Hex(s))
 }
 
-// maxHead bounds what WantHead reads.
+// maxHead is the most bytes that WantHead reads.
 const maxHead = 64 << 10
 
-// WantHead reads an HTTP head up to and with its empty line and returns it.
-// What follows stays for the other methods, so a test can play the opening
-// handshake by hand (RFC 6455 section 4).
+// WantHead reads an HTTP head, including its empty line, and returns it. What follows is left for
+// the other methods, so a test can do the opening handshake by hand (RFC 6455 section 4).
 func (p *Peer) WantHead() string {
 	p.t.Helper()
 	for n := 1; n <= maxHead; n = len(p.buf) + 1 {
@@ -69,15 +69,21 @@ func (p *Peer) WantHead() string {
 	return ""
 }
 
-// maxPayload bounds the frames that a Peer reads.
+// maxPayload is the greatest payload that a Peer reads.
 const maxPayload = 1 << 30
 
-// WantFrame reads the next frame, whatever it is, and returns its header and
-// its payload, unmasked. The header must be encoded in its shortest form and
-// masked as RFC 6455 section 5.1 demands of the other end.
+// WantFrame reads the next frame, whatever it is, and returns its header and its payload, unmasked.
+// The header must be in its shortest form, and masked or not as RFC 6455 section 5.1 demands of the
+// other end.
 func (p *Peer) WantFrame() (frame.Header, []byte) {
 	p.t.Helper()
-	h := p.wantHeader()
+	return p.readFrame(func() string { return "a frame" })
+}
+
+// readFrame is WantFrame. If nothing comes, the failure names what the test wants.
+func (p *Peer) readFrame(want func() string) (frame.Header, []byte) {
+	p.t.Helper()
+	h := p.readHeader(want)
 	if masked := p.role == frame.Server; h.Masked != masked {
 		p.t.Fatalf("peer: frame %v with mask bit %t, want %t from the other end of a %v", h.Opcode, h.Masked, masked, p.role)
 	}
@@ -94,12 +100,12 @@ func (p *Peer) WantFrame() (frame.Header, []byte) {
 	return h, payload
 }
 
-// wantHeader reads as many bytes as the next header takes.
-func (p *Peer) wantHeader() frame.Header {
+// readHeader reads as many bytes as the next header takes.
+func (p *Peer) readHeader(want func() string) frame.Header {
 	p.t.Helper()
 	for n := len(p.buf); ; n = len(p.buf) + 1 {
 		if err := p.fill(n); err != nil {
-			p.t.Fatalf("peer: got %s, want a frame: %v", Dump(p.buf), err)
+			p.t.Fatalf("peer: got %s, want %s: %v", Dump(p.buf), want(), err)
 		}
 		h, size, err := frame.Parse(p.buf)
 		if err != nil {
@@ -112,18 +118,20 @@ func (p *Peer) wantHeader() frame.Header {
 	}
 }
 
-// Want reads the next frame, which must be a whole message or a control frame
-// with just this payload: FIN set, reserved bits clear.
+// Want reads the next frame, which must be a whole message or a control frame with exactly this
+// payload, FIN set and the reserved bits clear.
 func (p *Peer) Want(op frame.Opcode, payload string) {
 	p.t.Helper()
 	p.wantExactly(frame.Header{Opcode: op, Fin: true}, payload)
 }
 
-// wantExactly compares the next frame with the opcode, FIN and reserved bits
-// of want.
+// wantExactly compares the next frame with the opcode, FIN and reserved bits of want, and with the
+// payload.
 func (p *Peer) wantExactly(want frame.Header, payload string) {
 	p.t.Helper()
-	h, got := p.WantFrame()
+	h, got := p.readFrame(func() string {
+		return fmt.Sprintf("%v of %d bytes", want.Opcode, len(payload))
+	})
 	if h.Opcode != want.Opcode || h.Fin != want.Fin || h.RSV != want.RSV {
 		p.t.Fatalf("peer: got %v, fin %t, rsv %d, payload %s; want %v, fin %t, rsv %d",
 			h.Opcode, h.Fin, h.RSV, Dump(got), want.Opcode, want.Fin, want.RSV)
@@ -135,7 +143,7 @@ func (p *Peer) wantExactly(want frame.Header, payload string) {
 	}
 }
 
-// differ returns the first place where a and b are not the same.
+// differ returns the first place at which a and b differ.
 func differ(a, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {
@@ -158,14 +166,15 @@ func (p *Peer) WantPing(s string) { p.t.Helper(); p.Want(frame.Ping, s) }
 // WantPong reads a pong with this payload.
 func (p *Peer) WantPong(s string) { p.t.Helper(); p.Want(frame.Pong, s) }
 
-// WantMessage reads one message in any number of frames and returns that
-// number. A control frame between them ends the test: read frame by frame
-// where some may stand there.
+// WantMessage reads one message in any number of frames and returns that number. A control frame
+// between them ends the test: if there may be some, read frame by frame.
 func (p *Peer) WantMessage(op frame.Opcode, payload string) (frames int) {
 	p.t.Helper()
 	var got []byte
 	for want := op; ; want = frame.Continuation {
-		h, part := p.WantFrame()
+		h, part := p.readFrame(func() string {
+			return fmt.Sprintf("%v of a message of %d bytes", want, len(payload))
+		})
 		if h.Opcode != want || h.RSV != 0 {
 			p.t.Fatalf("peer: frame %d: got %v, rsv %d, want %v, rsv 0", frames, h.Opcode, h.RSV, want)
 		}
@@ -182,11 +191,11 @@ func (p *Peer) WantMessage(op frame.Opcode, payload string) (frames int) {
 	return frames
 }
 
-// WantClose reads a Close frame with this code and returns its reason. Code 0
-// and frame.NoStatus stand for an empty one (RFC 6455 section 7.1.5).
+// WantClose reads a Close frame with this code and returns its reason. Code 0 and frame.NoStatus
+// stand for an empty frame (RFC 6455 section 7.1.5).
 func (p *Peer) WantClose(code frame.CloseCode) (reason string) {
 	p.t.Helper()
-	h, payload := p.WantFrame()
+	h, payload := p.readFrame(func() string { return fmt.Sprintf("close %v", code) })
 	if h.Opcode != frame.Close || !h.Fin || h.RSV != 0 {
 		p.t.Fatalf("peer: got %v, fin %t, rsv %d, payload %s; want close %v", h.Opcode, h.Fin, h.RSV, Dump(payload), code)
 	}
@@ -208,9 +217,9 @@ func (p *Peer) WantEOF() {
 	}
 }
 
-// WantNothing waits until every goroutine of the bubble is blocked and wants
-// no byte for the Peer to have come. It works in a synctest bubble and on a
-// connection that can tell what is waiting, as [PipeConn] can.
+// WantNothing waits until every goroutine of the bubble is blocked. By then no byte must have come
+// for the Peer. It works in a synctest bubble, on a connection that can tell what is waiting, such
+// as [PipeConn].
 func (p *Peer) WantNothing() {
 	p.t.Helper()
 	nc, ok := p.nc.(interface{ Buffered() int })
