@@ -18,13 +18,12 @@ import (
 	ws "github.com/rfc6455/ws/conn"
 )
 
-// patience bounds each wait. Nothing here takes more than a few seconds on an
-// idle machine; the rest is for busy ones.
+// patience bounds each wait. On an idle machine nothing here takes more than a few seconds. The
+// rest is for busy machines.
 const patience = 60 * time.Second
 
-// firefox is a headless Firefox, driven through WebDriver BiDi: commands and
-// their results are JSON messages of a WebSocket, for which Firefox is the
-// server and this module the client.
+// firefox is a headless Firefox that the tests drive through WebDriver BiDi: commands and their
+// results are JSON messages of a WebSocket. Firefox is its server, and this module the client.
 type firefox struct {
 	cmd     *exec.Cmd
 	ended   chan error
@@ -33,8 +32,8 @@ type firefox struct {
 	context string // the tab
 }
 
-// preferences keep Firefox from calling anybody but this machine: what is not
-// on loopback goes to a proxy that is not there.
+// preferences keep Firefox from calling anybody but this machine: whatever is not on loopback
+// goes to a proxy that is not there.
 const preferences = `
 user_pref("network.proxy.type", 1);
 user_pref("network.proxy.http", "127.0.0.1");
@@ -135,7 +134,7 @@ func (f *firefox) connect(listening <-chan string) error {
 	return nil
 }
 
-// close ends Firefox, which it is given a while for.
+// close ends Firefox. It gives Firefox a while to end by itself.
 func (f *firefox) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience/4)
 	defer cancel()
@@ -199,8 +198,7 @@ func (f *firefox) open(t *testing.T, url string) {
 	}
 }
 
-// await calls an async function in the page with args, and returns what it
-// returns, by way of JSON.
+// await calls an async function in the page with args, and returns its result as JSON has it.
 func await[T any](t *testing.T, f *firefox, function string, args ...any) (v T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -45,8 +45,8 @@ func withBrowser(m *testing.M) int {
 	return code
 }
 
-// server is what the page talks to. It tells what each connection of /echo
-// agreed about compression, and how it ended.
+// server is what the page talks to. It says what each connection of /echo has agreed about
+// compression, and how the connection ended.
 type server struct {
 	*httptest.Server
 	agreed chan handshake.Deflate
@@ -90,7 +90,7 @@ func serve(t *testing.T, scheme string, cfg ws.Config) *server {
 	return s
 }
 
-// servePage serves a page of nothing but the scripts.
+// servePage serves a page that has the scripts and nothing else.
 func servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><title>WebSocket</title>`)
@@ -171,8 +171,8 @@ func TestClientCloses(t *testing.T) {
 	})
 }
 
-// TestFailures: a server that dies, and one that refuses. Firefox, as Chromium,
-// has no error event for a connection that was open and is cut.
+// TestFailures: a server that dies, and one that refuses. If a connection was open and is cut,
+// Firefox has no error event for it, and neither has Chromium.
 func TestFailures(t *testing.T) {
 	overBoth(t, ws.Config{}, func(t *testing.T, _ *server) {
 		for path, want := range map[string][]pagetest.Event{

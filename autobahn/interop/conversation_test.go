@@ -257,8 +257,15 @@ func (v *conversation) finish(remote bool, want string) error {
 	if got := strings.TrimSpace(fmt.Sprint(int(end.Code), " ", end.Reason)); remote && got != want {
 		return fmt.Errorf("the peer closed with %q, want %q", got, want)
 	}
+	told := v.with.peer.told
+	if told == nothing {
+		return nil
+	}
 	got, err := v.with.program.hear(v.ctx, "closed")
-	if remote { // this side's answer has no reason
+	if told == neither {
+		return err
+	}
+	if remote || told == codeAlone { // this side's answer has no reason
 		want, _, _ = strings.Cut(want, " ")
 		got, _, _ = strings.Cut(got, " ")
 	}

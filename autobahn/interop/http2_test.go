@@ -1,9 +1,7 @@
 package interop
 
 import (
-	"context"
 	"crypto/tls"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -11,8 +9,8 @@ import (
 	"testing"
 
 	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/h2"
 	_ "github.com/rfc6455/ws/conn/xconnect" // for the servers of these tests
-	"golang.org/x/net/http2"
 )
 
 // This file has what is different over HTTP/2 (RFC 8441).
@@ -35,19 +33,18 @@ func serveHTTP2(t *testing.T, h http.Handler, secure bool, _ *wiretap) string {
 }
 
 // plainHTTP2 speaks HTTP/2 without TLS.
-func plainHTTP2(t *testing.T) *http2.Transport {
-	rt := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}
-	t.Cleanup(rt.CloseIdleConnections)
-	return rt
+func plainHTTP2(t *testing.T) http.RoundTripper {
+	d := &h2.Dialer{Cleartext: true}
+	t.Cleanup(d.CloseIdleConnections)
+	return d
 }
 
 // secureHTTP2 speaks HTTP/2 over TLS.
-func secureHTTP2(t *testing.T) *http2.Transport {
-	rt := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: built.roots}}
-	t.Cleanup(rt.CloseIdleConnections)
-	return rt
+func secureHTTP2(t *testing.T) http.RoundTripper {
+	d := new(h2.Dialer)
+	d.Dialer.TLSConfig = &tls.Config{RootCAs: built.roots}
+	t.Cleanup(d.CloseIdleConnections)
+	return d
 }
 
 // haproxyHTTP2 is HAProxy between a client that speaks one version of HTTP and a
@@ -65,11 +62,21 @@ func haproxyHTTP2(front, back string) *proxy {
 	}
 }
 
-// TestHTTP2Proxies has this library on both sides of HAProxy, which makes an
+// TestHTTP2Proxies has this library on both sides of a proxy, which makes an
 // extended CONNECT of an Upgrade and the other way round.
 func TestHTTP2Proxies(t *testing.T) {
-	for _, versions := range [][2]string{{"h2", "h2"}, {"h2", "http/1.1"}, {"http/1.1", "h2"}} {
-		p := haproxyHTTP2(versions[0], versions[1])
+	for _, between := range []struct {
+		*proxy
+		front, back string
+	}{
+		{haproxyHTTP2("h2", "h2"), "h2", "h2"},
+		{haproxyHTTP2("h2", "http/1.1"), "h2", "http/1.1"},
+		{haproxyHTTP2("http/1.1", "h2"), "http/1.1", "h2"},
+		{apacheHTTP2(), "h2", "http/1.1"},
+		{lighttpdHTTP2(), "h2", "http/1.1"},
+	} {
+		p := between.proxy
+		versions := [2]string{between.front, between.back}
 		t.Run(p.name, func(t *testing.T) {
 			s := &subject{peer: &peer{name: "this library"}, role: "client and server", via: p}
 			if versions == [2]string{"h2", "h2"} {
@@ -152,7 +159,7 @@ func TestNginxHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = new(ws.Dialer).DialVia(ctx, url, secureHTTP2(t))
-	if err == nil || !strings.Contains(err.Error(), "extended connect not supported") {
+	if err == nil || !strings.Contains(err.Error(), "does not allow extended CONNECT") {
 		t.Errorf("nginx: %v", err)
 	}
 }

@@ -31,15 +31,14 @@ func TestServer(t *testing.T) { meet(t, asClient) }
 func TestClient(t *testing.T) { meet(t, asServer) }
 
 func meet(t *testing.T, r role) {
-	for i := range peers {
-		p := &peers[i]
+	for _, p := range met() {
 		if !slices.Contains(p.roles, r) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
 			s := &subject{peer: p, role: r}
 			s.run(t, "plain", setting{}, (*subject).everything)
-			if r == asClient {
+			if r == asClient && !slices.Contains(p.lacks, overTLS) {
 				s.run(t, "wss", setting{secure: true}, (*subject).exchange)
 			}
 			if p.plain {
@@ -127,7 +126,7 @@ func (s *subject) everything(t *testing.T, o setting) {
 	v.try(t, theirClose, v.askEnd)
 
 	var raw *wiretap
-	if s.via == nil && !s.peer.http2 {
+	if s.via == nil && !s.peer.http2 && !s.peer.http3 {
 		raw = new(wiretap)
 	}
 	v = s.open(t, o, ws.Config{FragmentSize: 1000}, raw)
@@ -190,7 +189,7 @@ func (s *subject) open(t *testing.T, o setting, cfg ws.Config, raw *wiretap) *co
 	} else if o.ours.Mode != ws.CompressionOff {
 		s.agreed(z)
 	}
-	if o.secure {
+	if o.secure || s.peer.http3 {
 		s.passed(overTLS)
 	}
 	return converse(ctx, c, s, raw)
@@ -207,8 +206,11 @@ func (s *subject) accept(ctx context.Context, t *testing.T, o setting, cfg ws.Co
 		}
 	})
 	server := serve
-	if s.peer.http2 {
+	switch {
+	case s.peer.http2:
 		server = serveHTTP2
+	case s.peer.http3:
+		server = serveHTTP3
 	}
 	url := server(t, h, o.secure && s.via == nil, raw)
 	url, err := s.front(ctx, t, url+"/")
@@ -246,7 +248,11 @@ func (s *subject) dial(ctx context.Context, t *testing.T, o setting, cfg ws.Conf
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.front(ctx, t, "ws://127.0.0.1:"+port+"/")
+	scheme := "ws"
+	if s.peer.http3 {
+		scheme = "wss"
+	}
+	target, err := s.front(ctx, t, scheme+"://127.0.0.1:"+port+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -260,9 +266,12 @@ func (s *subject) dial(ctx context.Context, t *testing.T, o setting, cfg ws.Conf
 		}
 	}
 	var c *ws.Conn
-	if s.peer.http2 {
+	switch {
+	case s.peer.http2:
 		c, _, err = d.DialVia(ctx, target, plainHTTP2(t))
-	} else {
+	case s.peer.http3:
+		c, _, err = overHTTP3(t, d).Dial(ctx, target)
+	default:
 		c, _, err = d.Dial(ctx, target)
 	}
 	if err != nil {

@@ -28,6 +28,7 @@ var matrix struct {
 type row struct {
 	name   string
 	role   role
+	second bool // of the second table
 	passed map[aspect]bool
 	agreed []handshake.Deflate
 }
@@ -46,7 +47,7 @@ func (s *subject) row() *row {
 			return r
 		}
 	}
-	r := &row{name: name, role: s.role, passed: map[aspect]bool{}}
+	r := &row{name: name, role: s.role, second: s.peer.second, passed: map[aspect]bool{}}
 	matrix.rows = append(matrix.rows, r)
 	return r
 }
@@ -69,18 +70,42 @@ func (s *subject) agreed(z handshake.Deflate) {
 
 // report writes the matrix, or compares it with the one in docs.
 func report() error {
-	table := matrixTable()
 	if *summary != "" {
-		return os.WriteFile(*summary, []byte(introduction+table+versions()), 0o644)
+		return write(*summary)
 	}
 	doc, err := os.ReadFile(documentation)
-	if err == nil && !bytes.Contains(doc, []byte(table)) {
-		err = fmt.Errorf("%s does not say what has passed, which `make interop-summary` would write:\n%s", documentation, table)
+	if err != nil {
+		return err
 	}
-	return err
+	if table := matrixTable(false); !bytes.Contains(doc, []byte(table)) {
+		return fmt.Errorf("%s does not say what has passed, which `make interop-summary` would write:\n%s", documentation, table)
+	}
+	if table := matrixTable(true); *all && !bytes.Contains(doc, []byte(table)) {
+		return fmt.Errorf("%s does not say what has passed, which `make interop-all-summary` would write:\n%s", documentation, table)
+	}
+	return nil
 }
 
-func matrixTable() string {
+// write writes the document. Without -all its second part stays as it is.
+func write(file string) error {
+	second := introductionForAll + matrixTable(true) + versionsForAll()
+	if !*all {
+		doc, err := os.ReadFile(documentation)
+		if err != nil {
+			return err
+		}
+		heading, _, _ := strings.Cut(introductionForAll, "\n")
+		_, rest, found := strings.Cut(string(doc), heading)
+		if !found {
+			return fmt.Errorf("%s lacks the heading %q", documentation, heading)
+		}
+		second = heading + rest
+	}
+	return os.WriteFile(file, []byte(introduction+matrixTable(false)+versions()+"\n"+second), 0o644)
+}
+
+// matrixTable is the first table or the second.
+func matrixTable(second bool) string {
 	var b strings.Builder
 	b.WriteString("| Peer | it is the |")
 	for _, a := range columns {
@@ -88,6 +113,9 @@ func matrixTable() string {
 	}
 	b.WriteString(" permessage-deflate |\n|---|---|" + strings.Repeat("---|", len(columns)+1) + "\n")
 	for _, r := range matrix.rows {
+		if r.second != second {
+			continue
+		}
 		fmt.Fprintf(&b, "| %s | %s |", r.name, r.role)
 		for _, a := range columns {
 			mark := "–"

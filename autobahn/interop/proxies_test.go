@@ -96,7 +96,7 @@ var tinyproxyTLS = &proxy{
 // TestProxies: everything with a peer through proxies, in both roles.
 func TestProxies(t *testing.T) {
 	far := peerNamed("Node ws")
-	for _, p := range []*proxy{nginx, haproxy} {
+	for _, p := range []*proxy{nginx, haproxy, caddy, apache, lighttpd} {
 		for _, r := range both {
 			t.Run(p.name+"/"+string(r), func(t *testing.T) { throughProxy(t, &subject{peer: far, role: r, via: p}) })
 		}
@@ -139,6 +139,7 @@ func (p *proxy) listen(ctx context.Context, t *testing.T, backend string) (port 
 		return "", err
 	}
 	cmd := exec.Command(program, append(p.arguments, file)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	var printed output
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Start(); err != nil {

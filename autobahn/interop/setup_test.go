@@ -18,8 +18,11 @@ import (
 // The peers that come from npm and from PyPI. Those for Go are in go.mod, the
 // rest are Debian's packages.
 var (
-	fromNPM  = []string{"ws@8.23.0", "undici@7.30.2"}
-	fromPyPI = []string{"websockets==17.4", "aiohttp==3.14.5", "wsproto==1.3.2", "h2==4.4.1", "pycurl==7.49.0"}
+	fromNPM  = []string{"ws@8.23.0", "undici@7.30.2", "bun@1.4.5"}
+	fromPyPI = []string{
+		"websockets==17.4", "aiohttp==3.14.5", "wsproto==1.3.2", "h2==4.4.1", "pycurl==7.49.0",
+		"tornado==6.6.1", "hypercorn==0.18.0", "uvicorn==0.54.0", "autobahn==26.10.2", "aioquic==1.7.2",
+	}
 )
 
 // built is what TestMain has made below .cache/interop, which git ignores.
@@ -28,6 +31,8 @@ var built struct {
 	nodeModules  string
 	python       string
 	gopeers, lws string
+	java         string // the folder with its classes and its libraries
+	rustpeers    string
 	authority    string // the file with the certificate that the peers trust
 	certificate  string // the file with the servers' certificate and key
 	keyPair      tls.Certificate
@@ -39,14 +44,14 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	cache, err := filepath.Abs("../../.cache/interop")
 	if err == nil {
-		err = errors.Join(os.MkdirAll(cache, 0o755), makeCertificates(cache), installNode(cache), installPython(cache), buildPeers(cache))
+		err = errors.Join(os.MkdirAll(cache, 0o755), makeCertificates(cache), installNode(cache), installPython(cache), findDebian(), buildPeers(cache), buildForAll(cache))
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "FAIL: the peers are not there:\n%v\n", err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	if all := flag.Lookup("test.run").Value.String() == ""; code == 0 && all {
+	if whole := flag.Lookup("test.run").Value.String() == ""; code == 0 && whole {
 		if err := report(); err != nil {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
 			code = 1
@@ -77,6 +82,15 @@ func installPython(cache string) error {
 	return once(dir, strings.Join(fromPyPI, " "), "python3 with venv (Debian: apt-get install python3 python3-venv)",
 		[]string{"python3", "-m", "venv", dir},
 		append([]string{built.python, "-m", "pip", "install", "-q", "--disable-pip-version-check"}, fromPyPI...))
+}
+
+// findDebian looks for the libraries whose peers are scripts for Debian's own
+// programs.
+func findDebian() error {
+	return errors.Join(
+		run("libsoup 3 for Python (Debian: apt-get install python3-gi gir1.2-soup-3.0)", debianPython, "testdata/soup.py", "version"),
+		run("Mojolicious (Debian: apt-get install libmojolicious-perl libio-socket-ssl-perl)",
+			"perl", "-MIO::Socket::SSL", "testdata/mojo.pl", "version"))
 }
 
 // buildPeers builds the programs in Go and C.

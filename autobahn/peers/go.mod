@@ -2,7 +2,7 @@
 // nobody who uses this library gets them.
 module github.com/rfc6455/ws/autobahn/peers
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/coder/websocket v1.8.15

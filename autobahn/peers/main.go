@@ -1,5 +1,5 @@
-// Command peers is an echo server or an echo client on other libraries, for a
-// conformance suite to be compared on:
+// Command peers is an echo server or an echo client on other libraries. Conformance suites are
+// compared on them:
 //
 //	peers -library gorilla -addr 127.0.0.1:9001
 //	peers -library coder -url ws://127.0.0.1:9001 -agent coder
@@ -64,8 +64,7 @@ func main() {
 	}
 }
 
-// runAll runs all cases of a fuzzing server. How a case ends is for the server to
-// judge.
+// runAll runs all cases of a fuzzing server. The server judges how a case ends.
 func (l library) runAll(ctx context.Context, base, agent string) error {
 	b, err := l.first(ctx, base+"/getCaseCount")
 	if err != nil {
@@ -77,7 +76,7 @@ func (l library) runAll(ctx context.Context, base, agent string) error {
 	}
 	for i := range n {
 		l.echo(ctx, fmt.Sprintf("%s/runCase?case=%d&agent=%s", base, i+1, agent))
-		// The fuzzing server may still be at it: it ends a case by its own clock.
+		// The fuzzing server may still be at work: it ends a case by its own clock.
 		if _, err := l.first(ctx, fmt.Sprintf("%s/getCaseStatus?case=%d&agent=%s", base, i+1, agent)); err != nil {
 			return fmt.Errorf("getCaseStatus of %d: %w", i+1, err)
 		}

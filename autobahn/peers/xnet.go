@@ -6,10 +6,10 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// xnetServer takes any origin: without a Handshake of its own it asks for none.
+// xnetServer takes any origin. It has no Handshake, and without one it asks for no Origin.
 var xnetServer = websocket.Server{Handler: func(c *websocket.Conn) { xnetLoop(c) }}
 
-// xnetMessage is a message with its type, which the library's own codecs hide.
+// xnetMessage is a message with its type. The library's own codecs hide the type.
 type xnetMessage struct {
 	kind    byte
 	payload []byte

@@ -14,14 +14,15 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/process"
 )
 
-// timing asks the load generator for one timed run.
+// timing asks the load generator for one timed run. It ends after Duration, or after Messages
+// messages if they come first.
 type timing struct {
 	Duration time.Duration
 	Messages int
 }
 
-// generate is the load process: it reads a Spec, opens the connections, checks
-// them, and then times as often as it is asked to.
+// generate is the main function of the load process. It reads a Spec, opens the connections and
+// checks them. Then it does one timed run for each request, until its input ends.
 func generate() error {
 	runtime.LockOSThread()
 	in := json.NewDecoder(os.Stdin)
@@ -40,7 +41,7 @@ func generate() error {
 		return err
 	}
 	if err != nil {
-		return nil // it was told
+		return nil // the controller has the error
 	}
 	defer run.Close()
 	for {

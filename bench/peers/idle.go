@@ -10,7 +10,7 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
 )
 
-// idle is a server with connections that have fallen silent.
+// idle is a cell on one server whose connections have fallen silent.
 type idle struct {
 	bench
 	m      report.Measurement
@@ -19,8 +19,8 @@ type idle struct {
 	since  time.Time
 }
 
-// idle makes the connections. finish ends them.
-func (p *plan) idle(c *cell, s *servers.Server, rep int) (*idle, error) {
+// startIdle starts the processes of an idle cell and makes its connections. finish ends them.
+func (p *plan) startIdle(c *cell, s *servers.Server, rep int) (*idle, error) {
 	spec := c.Spec
 	spec.Conns = min(spec.Conns, p.Idle)
 	if spec.Compression == servers.Takeover && s.IdleTakeover > 0 {
@@ -36,7 +36,8 @@ func (p *plan) idle(c *cell, s *servers.Server, rep int) (*idle, error) {
 	return i, nil
 }
 
-// finish is what each connection holds once it has been silent for that long.
+// finish waits until the connections have been silent for that long, measures what each of them
+// holds, and ends the processes.
 func (i *idle) finish(silent time.Duration) (*report.Measurement, error) {
 	defer i.stop()
 	time.Sleep(time.Until(i.since.Add(silent)))
@@ -44,13 +45,15 @@ func (i *idle) finish(silent time.Duration) (*report.Measurement, error) {
 	if err := i.server.Ask(command{Do: "settle"}, &after); err != nil {
 		return nil, err
 	}
-	i.m.Values = holding(i.before, after, i.conns)
+	i.m.Values = perConnection(i.before, after, i.conns)
 	return &i.m, nil
 }
 
-// holding is what each of n connections holds.
-func holding(before, after process.Usage, n int) map[string]float64 {
-	per := func(before, after uint64) float64 { return (float64(after) - float64(before)) / float64(n) }
+// perConnection returns what each of n connections holds.
+func perConnection(before, after process.Usage, n int) map[string]float64 {
+	per := func(before, after uint64) float64 {
+		return (float64(after) - float64(before)) / float64(n)
+	}
 	return map[string]float64{
 		report.RSS:   per(before.RSS, after.RSS),
 		report.Heap:  per(before.Heap, after.Heap),
@@ -59,9 +62,9 @@ func holding(before, after process.Usage, n int) map[string]float64 {
 	}
 }
 
-// idleCell is cell for one that is idle: while the connections of one server are
-// silent, those of the next are opened.
-func (o *options) idleCell(run *report.Run, c *cell, who []*servers.Server, rep int) {
+// measureIdle measures an idle cell on each server. While the connections of one server are silent,
+// those of the next are opened.
+func (o *options) measureIdle(run *report.Run, c *cell, who []*servers.Server, rep int) {
 	var silent []*idle
 	finish := func() {
 		m, err := silent[0].finish(o.Pause)
@@ -72,7 +75,7 @@ func (o *options) idleCell(run *report.Run, c *cell, who []*servers.Server, rep 
 		if !c.can(s) {
 			continue
 		}
-		i, err := o.idle(c, s, rep)
+		i, err := o.startIdle(c, s, rep)
 		if err != nil {
 			o.record(run, nil, err, c.Name, s.Name, "")
 			continue
@@ -87,15 +90,17 @@ func (o *options) idleCell(run *report.Run, c *cell, who []*servers.Server, rep 
 	}
 }
 
-// rest starts the servers of the cells whose connections are left alone.
-func (o *options) rest(run *report.Run, chosen []cell, who []*servers.Server, rep int) (resting []*idle) {
+// startResting starts the cells whose connections stay silent while other cells are measured.
+func (o *options) startResting(
+	run *report.Run, chosen []cell, who []*servers.Server, rep int,
+) (resting []*idle) {
 	for i := range chosen {
 		c := &chosen[i]
 		if !c.Rests {
 			continue
 		}
 		for _, s := range who {
-			r, err := o.idle(c, s, rep)
+			r, err := o.startIdle(c, s, rep)
 			if err != nil {
 				o.record(run, nil, err, c.Name, s.Name, "")
 				continue
@@ -106,8 +111,9 @@ func (o *options) rest(run *report.Run, chosen []cell, who []*servers.Server, re
 	return resting
 }
 
-// rested waits until they have been left alone for long enough, and measures.
-func (o *options) rested(run *report.Run, resting []*idle) {
+// measureResting waits until the connections of startResting have been silent for long enough, and
+// measures them.
+func (o *options) measureResting(run *report.Run, resting []*idle) {
 	for _, r := range resting {
 		m, err := r.finish(o.Rest)
 		o.record(run, m, err, r.m.Cell, r.m.Server, r.m.Cell)

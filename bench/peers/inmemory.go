@@ -13,7 +13,7 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/report"
 )
 
-// inMemory is the process that measures without system calls.
+// inMemory is the main function of the process that measures without system calls.
 func inMemory(args []string) error {
 	f := flag.NewFlagSet("memory", flag.ContinueOnError)
 	d := f.Duration("duration", time.Second, "of one timing")
@@ -24,8 +24,8 @@ func inMemory(args []string) error {
 	return process.Answer(os.Stdout, all, err)
 }
 
-// memoryOnly runs that process once.
-func (o *options) memoryOnly(run *report.Run, rep int) {
+// measureMemory runs the process of inMemory once, and prints and keeps what it measures.
+func (o *options) measureMemory(run *report.Run, rep int) {
 	c, err := process.Start(o.ServerCore, "memory", "-duration", (o.Duration / 4).String())
 	if err != nil {
 		fmt.Println("memory: not measured:", err)
@@ -40,6 +40,7 @@ func (o *options) memoryOnly(run *report.Run, rep int) {
 	for _, m := range all {
 		m.Rep = rep
 		run.Micro = append(run.Micro, m)
-		fmt.Printf("%-44s %-26s %12.1f ns  %6.2f allocs  %8.1f MB/s  wire %.3f\n", m.Group, m.Name, m.NS, m.Allocs, m.MBs, m.Wire)
+		fmt.Printf("%-44s %-26s %12.1f ns  %6.2f allocs  %8.1f MB/s  wire %.3f\n",
+			m.Group, m.Name, m.NS, m.Allocs, m.MBs, m.Wire)
 	}
 }

@@ -1,12 +1,13 @@
 //go:build linux
 
-// Command peers measures this module beside other WebSocket libraries for Go:
-// the same work, by a server process and a load generator that are pinned to a
-// core each. It prints what it measures and can write docs/benchmarks.md. See
-// that file for what the numbers mean.
+// Command peers measures this module beside other WebSocket libraries for Go. All of them do the
+// same work. The server and the load generator are two processes, each pinned to a core. The
+// command prints what it measures and can write docs/benchmarks.md, which says what the numbers
+// mean.
 //
 //	go run . -quick               # everything once, in less than three minutes
 //	go run . -doc ../../docs      # the real run
+//	go run . -overview ../../docs # README's plot again, from the figures of the last real run
 //	go run . -servers serve,gorilla -cells 128B-64x1 -reps 9
 package main
 
@@ -49,12 +50,15 @@ type options struct {
 	reps           int
 	quick          bool
 	doc, from, out string
+	overview       string
 }
 
+// parse returns the options of the command line.
 func parse(args []string) (*options, error) {
 	o := &options{plan: plan{Rest: time.Minute, Pause: 5 * time.Second}}
 	f := flag.NewFlagSet("peers", flag.ContinueOnError)
-	f.StringVar(&o.cells, "cells", "", "cells to measure, separated by commas, or their beginnings with a *; \"memory\" for those without system calls (all)")
+	f.StringVar(&o.cells, "cells", "", "cells to measure, separated by commas, or their "+
+		"beginnings with a *; \"memory\" for those without system calls (all)")
 	f.StringVar(&o.servers, "servers", "", "servers to measure, separated by commas (all)")
 	f.IntVar(&o.reps, "reps", 3, "repetitions; the median is reported")
 	f.DurationVar(&o.Duration, "duration", 600*time.Millisecond, "of one timing")
@@ -62,10 +66,14 @@ func parse(args []string) (*options, error) {
 	f.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
 	f.IntVar(&o.LoadCore, "load-core", 1, "core of the load generator")
 	f.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of the servers")
-	f.BoolVar(&o.quick, "quick", false, "one repetition of short timings, with 1000 idle connections")
+	f.BoolVar(&o.quick, "quick", false,
+		"one repetition of short timings, with 1000 idle connections")
 	f.StringVar(&o.doc, "doc", "", "folder in which to write benchmarks.md and its plots")
 	f.StringVar(&o.out, "out", "", "file for everything that was measured")
-	f.StringVar(&o.from, "from", "", "measure nothing and report what -out has written to this file")
+	f.StringVar(&o.from, "from", "",
+		"measure nothing and report what -out has written to this file")
+	f.StringVar(&o.overview, "overview", "",
+		"measure nothing and draw README's plot in this folder, from the figures there")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -78,11 +86,14 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-// control is the main process: it measures, prints and reports.
+// control is the main function of the controller. It measures, prints and writes the report.
 func control(args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if o.overview != "" {
+		return report.WriteOverview(o.overview, sections())
 	}
 	var run *report.Run
 	if o.from != "" {
@@ -104,7 +115,7 @@ func control(args []string) error {
 	return nil
 }
 
-// run measures what was chosen.
+// run measures the chosen cells on the chosen servers.
 func (o *options) run() (*report.Run, error) {
 	chosen, who, err := o.choose()
 	if err != nil {
@@ -117,26 +128,28 @@ func (o *options) run() (*report.Run, error) {
 	}
 	fmt.Printf("%v; load %s\n", run.Machine, run.Machine.Load)
 	for rep := range o.reps {
-		resting := o.rest(run, chosen, who, rep)
+		resting := o.startResting(run, chosen, who, rep)
 		for i := range chosen {
 			switch c := &chosen[i]; {
 			case c.Rests:
 			case c.Spec.Kind == load.Idle:
-				o.idleCell(run, c, who, rep)
+				o.measureIdle(run, c, who, rep)
 			default:
-				o.cell(run, c, who, rep)
+				o.measureCell(run, c, who, rep)
 			}
 		}
 		if selects(o.cells, "memory") {
-			o.memoryOnly(run, rep)
+			o.measureMemory(run, rep)
 		}
-		o.rested(run, resting)
+		o.measureResting(run, resting)
 	}
 	return run, nil
 }
 
-// record keeps a measurement and prints it.
-func (o *options) record(run *report.Run, m *report.Measurement, err error, cell, server, base string) {
+// record keeps a measurement and prints it. If err is not nil, it prints that instead.
+func (o *options) record(
+	run *report.Run, m *report.Measurement, err error, cell, server, base string,
+) {
 	if err != nil {
 		fmt.Printf("%-18s %-9s not measured: %v\n", cell, server, err)
 		return
@@ -145,7 +158,7 @@ func (o *options) record(run *report.Run, m *report.Measurement, err error, cell
 	fmt.Println(run.Line(m, base, baseline))
 }
 
-// command is how to measure the same again.
+// command returns the command line that measures the same again.
 func (o *options) command() string {
 	c := fmt.Sprintf("go run . -reps %d -duration %v -idle %d", o.reps, o.Duration, o.Idle)
 	for name, list := range map[string]string{"cells": o.cells, "servers": o.servers} {
@@ -156,9 +169,9 @@ func (o *options) command() string {
 	return c
 }
 
-// cell measures one cell on each server, one after another, so that ratios are
-// between neighbours.
-func (o *options) cell(run *report.Run, c *cell, who []*servers.Server, rep int) {
+// measureCell measures one cell on each server, one after another. So a ratio is between two
+// measurements of about the same time.
+func (o *options) measureCell(run *report.Run, c *cell, who []*servers.Server, rep int) {
 	for _, s := range who {
 		if c.can(s) {
 			m, err := o.measure(c, s, rep)
@@ -170,6 +183,7 @@ func (o *options) cell(run *report.Run, c *cell, who []*servers.Server, rep int)
 // baseline is the server that ratios refer to.
 const baseline = "gorilla"
 
+// cmpBase returns the cell whose baseline the ratios of c refer to.
 func cmpBase(c *cell) string {
 	if c.Base != "" {
 		return c.Base
@@ -177,7 +191,7 @@ func cmpBase(c *cell) string {
 	return c.Name
 }
 
-// choose resolves -cells and -servers. The baseline is measured first.
+// choose returns the cells and the servers that -cells and -servers name. The baseline comes first.
 func (o *options) choose() ([]cell, []*servers.Server, error) {
 	var chosen []cell
 	for _, c := range cells() {
@@ -192,7 +206,8 @@ func (o *options) choose() ([]cell, []*servers.Server, error) {
 		}
 	}
 	if len(chosen) == 0 && !selects(o.cells, "memory") || len(who) == 0 {
-		return nil, nil, fmt.Errorf("-cells %q and -servers %q choose nothing; there are %s", o.cells, o.servers, known())
+		return nil, nil, fmt.Errorf("-cells %q and -servers %q choose nothing; there are %s",
+			o.cells, o.servers, known())
 	}
 	slices.SortStableFunc(who, func(a, b *servers.Server) int {
 		switch {
@@ -206,7 +221,7 @@ func (o *options) choose() ([]cell, []*servers.Server, error) {
 	return chosen, who, nil
 }
 
-// selects reports whether a list of names has this one; an empty list has all.
+// selects reports whether the list of an option has the name. An empty list has every name.
 func selects(list, name string) bool {
 	if list == "" {
 		return true
@@ -217,6 +232,7 @@ func selects(list, name string) bool {
 	})
 }
 
+// known returns the names that -cells and -servers may have.
 func known() string {
 	var all []string
 	for _, c := range cells() {
@@ -229,8 +245,8 @@ func known() string {
 	return strings.Join(all, " ")
 }
 
-// raiseFiles raises the limit of open files, for this process and those that
-// it starts, and returns how many connections that leaves room for.
+// raiseFiles raises the limit of open files for this process and those that it starts. It returns
+// for how many connections there is room then.
 func raiseFiles() int {
 	const want = 40000
 	var l syscall.Rlimit

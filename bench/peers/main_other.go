@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Command peers needs Linux: it counts CPU time, memory and events in its ways.
+// Command peers needs Linux, where it gets CPU time, memory and events from.
 package main
 
 import (

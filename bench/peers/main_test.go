@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
 )
 
-// TestMain lets the test's own program be the server and the load process.
+// TestMain lets the test's own program run as the server or the load process.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && slices.Contains([]string{"serve", "load", "memory"}, os.Args[1]) {
 		main()
@@ -23,19 +26,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestMeasure runs one cell of each kind, with processes.
+// TestMeasure runs one cell of each kind, with its processes.
 func TestMeasure(t *testing.T) {
 	p := &plan{Duration: 20 * time.Millisecond, Idle: 20}
 	silent := []string{"idle", "dialed-idle", "idle-tls", "idle-deep"}
 	for _, c := range cells() {
-		if !slices.Contains(append(silent, "128B-64x1", "handshake", "z-1KiB", "broadcast"), c.Name) {
+		all := append(silent, "128B-64x1", "tls-128B-64x1", "handshake", "z-1KiB", "broadcast")
+		if !slices.Contains(all, c.Name) {
 			continue
 		}
 		c.Spec.Conns = min(c.Spec.Conns, 20)
 		measure := p.measure
 		if c.Spec.Kind == load.Idle {
 			measure = func(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
-				i, err := p.idle(c, s, rep)
+				i, err := p.startIdle(c, s, rep)
 				if err != nil {
 					return nil, err
 				}
@@ -57,14 +61,15 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// TestProfile: a profile of the server is written where that is asked for.
+// TestProfile checks that a profile of the server is written if it is asked for.
 func TestProfile(t *testing.T) {
 	p := &plan{Duration: 20 * time.Millisecond, Profile: t.TempDir()}
 	c := cells()[0]
 	if _, err := p.measure(&c, servers.Find("read"), 3); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(filepath.Join(p.Profile, c.Name+".read.3.prof")); err != nil || info.Size() == 0 {
+	info, err := os.Stat(filepath.Join(p.Profile, c.Name+".read.3.prof"))
+	if err != nil || info.Size() == 0 {
 		t.Errorf("no profile: %v", err)
 	}
 }
@@ -76,7 +81,8 @@ func TestChoice(t *testing.T) {
 	}
 	chosen, who, err := o.choose()
 	if err != nil || len(chosen) != 7 || len(who) != 2 || who[0].Name != baseline {
-		t.Errorf("%d cells, %d servers, error %v; want 7, and two with the baseline first", len(chosen), len(who), err)
+		t.Errorf("%d cells, %d servers, error %v; want 7, and two with the baseline first",
+			len(chosen), len(who), err)
 	}
 	o.cells = "nothing"
 	if _, _, err := o.choose(); err == nil {
@@ -87,7 +93,7 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// TestSections: every cell is in the report, once.
+// TestSections checks that every cell is in the report once.
 func TestSections(t *testing.T) {
 	seen := make(map[string]int)
 	for _, s := range sections().Sections {
@@ -98,6 +104,66 @@ func TestSections(t *testing.T) {
 	for _, c := range cells() {
 		if seen[c.Name] != 1 {
 			t.Errorf("cell %s is in the report %d times", c.Name, seen[c.Name])
+		}
+	}
+}
+
+// TestFigures checks that README's plot is that of the committed figures, and that these are the
+// figures of docs/benchmarks.md.
+func TestFigures(t *testing.T) {
+	const docs = "../../docs"
+	f, err := report.ReadFigures(report.FiguresFile(docs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := sections()
+	svg, err := os.ReadFile(filepath.Join(docs, "benchmarks", "overview.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(svg, f.Plot(&l.Overview)) {
+		t.Error("docs/benchmarks/overview.svg is not the plot of figures.json: make plot")
+	}
+	text, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range l.Sections {
+		_, rest, _ := strings.Cut(string(text), "\n## "+s.Title+"\n")
+		table, _, _ := strings.Cut(rest, "<details>") // the section's main table
+		_, rest, _ = strings.Cut(table, "\n| ")
+		head, _, _ := strings.Cut(rest, " |\n")
+		for _, c := range s.Cells {
+			checkRow(t, table, strings.Split(head, " | "), c.Title, f.Find(c.Name))
+		}
+	}
+}
+
+// checkRow checks that a row of a table has the medians of the figure. The table's first column is
+// the title, and the others are servers.
+func checkRow(t *testing.T, table string, columns []string, title string, f *report.Figure) {
+	t.Helper()
+	_, rest, found := strings.Cut(table, "\n| "+title+" |")
+	if !found || f == nil {
+		t.Errorf("%s: in benchmarks.md: %v, in figures.json: %v; want both", title, found, f != nil)
+		return
+	}
+	line, _, _ := strings.Cut(rest, "|\n")
+	cells := strings.Split(line, "|")
+	if len(cells) != len(columns)-1 {
+		t.Fatalf("%s: %d cells, want %d", title, len(cells), len(columns)-1)
+	}
+	for i, cell := range cells {
+		server, shown := columns[i+1], strings.Split(strings.TrimSpace(cell), " ")[0]
+		want := 0.0
+		if shown = strings.Trim(shown, "*"); shown != "" {
+			var err error
+			if want, err = strconv.ParseFloat(shown, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := f.Servers[server].Median; got != want {
+			t.Errorf("%s, %s: %v in figures.json, want %v as in benchmarks.md", title, server, got, want)
 		}
 	}
 }

@@ -19,19 +19,17 @@ type plan struct {
 	ServerCore, LoadCore int
 	Duration             time.Duration // of one timing
 	Idle                 int           // idle connections, at most
-	Rest                 time.Duration // how long connections are left alone, in the cells that say so
-	Pause                time.Duration // and in the other ones that are idle
+	Rest                 time.Duration // how long connections are silent in cells with Rests
+	Pause                time.Duration // and in the other idle cells
 	Profile              string        // folder for CPU profiles of the servers; "": none
 }
 
-// bench is a server process and a load process that are about to measure a
-// cell.
+// bench is the two processes with which a cell is measured.
 type bench struct {
 	server, load *process.Child
 }
 
-// measure runs one cell on one server, once, with processes of its own. It is
-// not for cells that are idle.
+// measure runs one cell on one server, once, with processes of its own. It is not for idle cells.
 func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement, error) {
 	spec := c.Spec
 	var b bench
@@ -43,9 +41,11 @@ func (p *plan) measure(c *cell, s *servers.Server, rep int) (*report.Measurement
 	return &report.Measurement{Cell: c.Name, Server: s.Name, Rep: rep, Values: values}, err
 }
 
-// start starts the processes of a cell and connects them. It returns what the
-// server used before, where that counts after a first connection: see first.
-func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
+// start starts the processes of a cell and connects them. It returns what the server used before.
+// If memory is measured, that is after one connection has come and gone: see serveFirst.
+func (p *plan) start(
+	b *bench, spec *load.Spec, s *servers.Server,
+) (before process.Usage, err error) {
 	if b.load, err = process.Start(p.LoadCore, "load"); err != nil {
 		return before, err
 	}
@@ -56,7 +56,8 @@ func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before proce
 	if spec.Kind == load.Broadcast {
 		work = servers.Broadcast
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-work", string(work), "-compression", string(spec.Compression),
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name,
+		"-work", string(work), "-compression", string(spec.Compression),
 		fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
 	if err != nil {
 		return before, err
@@ -64,7 +65,7 @@ func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before proce
 	if err := b.server.Ask(nil, &spec.Addr); err != nil {
 		return before, err
 	}
-	if err := p.first(spec); err != nil {
+	if err := p.serveFirst(spec); err != nil {
 		return before, err
 	}
 	if err := b.server.Ask(command{Do: "settle"}, &before); err != nil {
@@ -73,10 +74,10 @@ func (p *plan) start(b *bench, spec *load.Spec, s *servers.Server) (before proce
 	return before, b.load.Ask(spec, nil)
 }
 
-// first has the server serve one connection, which ends again, where memory is
-// measured: what a process needs once, such as the pages of its code, a megabyte
-// with net/http, is no connection's.
-func (p *plan) first(spec *load.Spec) error {
+// serveFirst lets the server serve one connection, which ends again, if memory is measured. What a
+// process needs only once is then there already, and counts for no connection. The pages of its
+// code are such memory, a megabyte with net/http.
+func (p *plan) serveFirst(spec *load.Spec) error {
 	if spec.Kind != load.Idle {
 		return nil
 	}
@@ -90,12 +91,15 @@ func (p *plan) first(spec *load.Spec) error {
 	return child.Ask(&one, nil)
 }
 
-// startDialed is start where the measured process dials.
-func (p *plan) startDialed(b *bench, spec *load.Spec, s *servers.Server) (before process.Usage, err error) {
+// startDialed is start for a cell in which the measured process dials.
+func (p *plan) startDialed(
+	b *bench, spec *load.Spec, s *servers.Server,
+) (before process.Usage, err error) {
 	if err := b.load.Ask(spec, &spec.Addr); err != nil {
 		return before, err
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name, "-dial", "ws://"+spec.Addr+"/", "-conns", strconv.Itoa(spec.Conns))
+	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name,
+		"-dial", "ws://"+spec.Addr+"/", "-conns", strconv.Itoa(spec.Conns))
 	if err != nil {
 		return before, err
 	}
@@ -108,6 +112,7 @@ func (p *plan) startDialed(b *bench, spec *load.Spec, s *servers.Server) (before
 	return before, b.load.Ask(nil, nil)
 }
 
+// stop ends the processes.
 func (b *bench) stop() {
 	if b.load != nil {
 		b.load.Stop()
@@ -117,17 +122,17 @@ func (b *bench) stop() {
 	}
 }
 
-// maxMessages bounds a timing by count: far more than any server answers in a
-// second.
+// maxMessages bounds the messages of a timing. No server answers nearly as many in a second.
 const maxMessages = 20_000_000
 
-// time warms the server up and takes the time.
+// time warms the server up, and then measures one timed run.
 func (p *plan) time(b *bench, spec *load.Spec, profile string) (map[string]float64, error) {
 	if err := b.load.Ask(timing{Duration: p.Duration / 4, Messages: maxMessages}, nil); err != nil {
 		return nil, err
 	}
 	if p.Profile != "" {
-		if err := b.server.Ask(command{Do: "profile", File: filepath.Join(p.Profile, profile)}, nil); err != nil {
+		begin := command{Do: "profile", File: filepath.Join(p.Profile, profile)}
+		if err := b.server.Ask(begin, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +155,7 @@ func (p *plan) time(b *bench, spec *load.Spec, profile string) (map[string]float
 	return speed(before, after, r, spec), nil
 }
 
-// speed is what the numbers before and after a timing come to.
+// speed returns the values of a timed run. before and after are the server's usage.
 func speed(before, after process.Usage, r load.Result, spec *load.Spec) map[string]float64 {
 	n := float64(max(1, r.Messages))
 	user, system := float64(after.User-before.User), float64(after.System-before.System)

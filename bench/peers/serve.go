@@ -16,13 +16,13 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/servers"
 )
 
-// command is what the controller asks of a server process.
+// command is a request of the controller to a server process.
 type command struct {
 	Do   string // "dial", "usage", "settle", "profile" or "profiled"
-	File string // where the profile goes
+	File string // of the profile
 }
 
-// serve is the server process: it serves one cell on a port of its own choice
+// serve is the main function of the server process. It serves one cell on a free port, or dials,
 // and answers commands until its input ends.
 func serve(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -48,13 +48,18 @@ func serve(args []string) error {
 		return err
 	}
 	addr := ln.Addr().String()
+	if s.Listen != nil {
+		ln = s.Listen(ln)
+	}
 	if *useTLS {
 		if ln, err = servers.Secure(ln); err != nil {
 			return err
 		}
 	}
 	go func() {
-		err := s.Serve(ln, servers.Setting{Work: servers.Work(*work), Compression: servers.Compression(*compression), Deep: *deep})
+		err := s.Serve(ln, servers.Setting{
+			Work: servers.Work(*work), Compression: servers.Compression(*compression), Deep: *deep,
+		})
 		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
 	}()
 	if err := process.Answer(os.Stdout, addr, nil); err != nil {
@@ -73,8 +78,7 @@ func dialAll(s *servers.Server, url string, n int) error {
 	return nil
 }
 
-// obey answers commands until in ends. dial makes the connections of a process
-// that is the client.
+// obey answers commands until in ends. If the process is the client, dial makes its connections.
 func obey(in io.Reader, out io.Writer, dial func() error) error {
 	for d := json.NewDecoder(in); ; {
 		var c command
@@ -90,6 +94,7 @@ func obey(in io.Reader, out io.Writer, dial func() error) error {
 	}
 }
 
+// run does what the command asks for, and returns the answer.
 func (c *command) run(dial func() error) (any, error) {
 	switch c.Do {
 	case "dial":
@@ -97,7 +102,7 @@ func (c *command) run(dial func() error) (any, error) {
 	case "usage":
 		return process.Now()
 	case "settle":
-		return process.Settled()
+		return process.Settle()
 	case "profile":
 		f, err := os.Create(c.File)
 		if err != nil {

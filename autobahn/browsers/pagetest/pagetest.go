@@ -1,5 +1,5 @@
-// Package pagetest is what the tests of all browsers have in common: scripts for
-// the page, and what the page tells about its WebSocket.
+// Package pagetest is what the tests of all browsers have in common: scripts for the page, and
+// what the page reports about its WebSocket.
 package pagetest
 
 import (
@@ -57,7 +57,7 @@ func WantEvents(t testing.TB, got []Event, want ...Event) {
 	}
 }
 
-// Exchanged is what the page's exchangeCompressed tells.
+// Exchanged is what the page's exchangeCompressed returns.
 type Exchanged struct {
 	Extensions string   `json:"extensions"`
 	Wrong      []string `json:"wrong"`
@@ -66,8 +66,8 @@ type Exchanged struct {
 	WasClean   bool     `json:"wasClean"`
 }
 
-// Check fails the test where a message came back otherwise than it was sent, or
-// the connection did not close with 1000.
+// Check fails the test if a message came back otherwise than it was sent, or if the connection
+// did not close with 1000.
 func (e *Exchanged) Check(t testing.TB) {
 	t.Helper()
 	for _, m := range e.Wrong {

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RemoteSettingsChanged, RequestReceived, ResponseReceived, StreamEnded, StreamReset
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from peer import run_threads, say
 from wsproto.connection import Connection, ConnectionType
 from wsproto_ import Frames, extensions
@@ -40,8 +40,8 @@ class Talk(Frames):
         self.sock.close()
 
     def begin(self, url):
-        if not self.client:
-            self.h2.update_settings({SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
+        if not self.client:  # in the first SETTINGS: after a 1 there may be no 0 (RFC 8441 section 3)
+            self.h2.local_settings = Settings(client=False, initial_values={SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
         self.h2.initiate_connection()
 
     def flush(self):

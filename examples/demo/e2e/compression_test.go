@@ -14,9 +14,9 @@ import (
 	ws "github.com/rfc6455/ws/conn"
 )
 
-// zipServer serves an empty page and, below it, /echo with compression. It
-// counts the bytes on the wire if asked to; then the library meets a net.Conn
-// that it does not know, else a *net.TCPConn.
+// zipServer serves an empty page and, below it, /echo with compression. If asked to, it counts the
+// bytes on the wire; then the library gets a net.Conn that it does not know, and otherwise a
+// *net.TCPConn.
 func zipServer(t *testing.T, cfg ws.Config, wire *traffic) *server {
 	t.Helper()
 	cfg.MaxMessageSize = 4 << 20
@@ -83,11 +83,13 @@ func exchange(t *testing.T, s *server) pagetest.Exchanged {
 	return got
 }
 
-// TestCompression: the page sees what was agreed (RFC 7692 section 7.1) and
-// gets back what it sent, with each window and both kinds of context.
+// TestCompression checks that the page sees what was agreed (RFC 7692 section 7.1) and gets back
+// what it sent, with each window and both kinds of context.
 func TestCompression(t *testing.T) {
 	const deflate = "permessage-deflate"
-	none := deflate + "; server_no_context_takeover; client_no_context_takeover"
+	const none = deflate + "; server_no_context_takeover" // nothing is imposed on the page
+	demand := pagetest.Windows(ws.CompressionNoTakeover, 0, 0)
+	demand.Compression.WindowPolicy = ws.WindowDemand
 	tests := []struct {
 		name string
 		ws.Config
@@ -100,7 +102,8 @@ func TestCompression(t *testing.T) {
 		{"takeover/9,15", pagetest.Windows(ws.CompressionTakeover, 9, 15), deflate + "; server_max_window_bits=9"},
 		{"takeover/15,9", pagetest.Windows(ws.CompressionTakeover, 15, 9), deflate + "; client_max_window_bits=9"},
 		{"takeover/15,15", pagetest.Windows(ws.CompressionTakeover, 15, 15), deflate},
-		{"no takeover", pagetest.Windows(ws.CompressionNoTakeover, 0, 0), none},
+		{"no takeover", pagetest.Windows(ws.CompressionNoTakeover, 0, 0), none + "; client_max_window_bits=12"},
+		{"no takeover, demanded", demand, none + "; client_no_context_takeover"},
 		{"no takeover/9,9", pagetest.Windows(ws.CompressionNoTakeover, 9, 9), none + "; server_max_window_bits=9; client_max_window_bits=9"},
 		{"no takeover/15,15", pagetest.Windows(ws.CompressionNoTakeover, 15, 15), none},
 		{"every message", ws.Config{Compression: ws.Compression{Mode: ws.CompressionTakeover, Level: 9, Threshold: -1}}, deflate + "; server_max_window_bits=12; client_max_window_bits=12"},
@@ -115,8 +118,8 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// TestCompressionOnTheWire: both sides do compress. A quarter of the messages
-// is random, and another one is text of 94 random characters.
+// TestCompressionOnTheWire checks that both sides do compress. A quarter of the messages is random,
+// and another one is text of 94 random characters.
 func TestCompressionOnTheWire(t *testing.T) {
 	for _, mode := range []ws.CompressionMode{ws.CompressionNoTakeover, ws.CompressionTakeover} {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/rfc6455/ws/autobahn/browsers/pagetest"
 )
 
-// over is what the server says of the connection that it was asked on.
+// over is what the server says about the connection on which it was asked.
 type over struct {
 	Protocol string `json:"protocol"`
 	Sockets  int    `json:"sockets"`
@@ -28,8 +28,8 @@ const twoSockets = `async () => {
 	return answer;
 }`
 
-// TestOverHTTP2: a page that came over HTTP/2 opens its WebSockets as streams of
-// the same connection (RFC 8441): the two of the test, and the room's.
+// TestOverHTTP2 checks that a page that came over HTTP/2 opens its WebSockets as streams of the
+// same connection (RFC 8441): the two of the test, and the room's.
 func TestOverHTTP2(t *testing.T) {
 	p := open(t, start(t, "-tls"))
 	p.shows(t, "#room-total", "1")
@@ -48,8 +48,8 @@ func TestOverHTTP2(t *testing.T) {
 	pagetest.WantEvents(t, got, pagetest.Open, pagetest.Close(4001, "", true)) // the answer repeats the code alone
 }
 
-// TestWithoutHTTP2: the same page and the same server without TLS, and with the
-// setting switched off. Each socket has a connection of its own.
+// TestWithoutHTTP2 has the same page and the same server without TLS, and with the setting switched
+// off. Each socket has a connection of its own.
 func TestWithoutHTTP2(t *testing.T) {
 	t.Run("ws", func(t *testing.T) {
 		p := open(t, start(t))

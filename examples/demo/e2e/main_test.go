@@ -1,10 +1,10 @@
-// Package e2e drives the demo in a real browser: headless Chromium against
-// the demo's own program, over ws and wss.
+// Package e2e drives the demo in a real browser: headless Chromium against the demo's own program,
+// over ws and wss. It also drives the pages of the examples chat and files.
 //
 //	go test -count=1 ./...
 //
-// -count=1, since go test does not see that the program has changed. The
-// tests need Chromium and fail without it.
+// Use -count=1, since go test does not notice that the program has changed. The tests need Chromium
+// and fail without it.
 package e2e
 
 import (
@@ -23,13 +23,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience bounds each wait. Nothing here takes more than a few seconds on an
-// idle machine; the rest is for busy ones.
+// patience bounds each wait. On an idle machine nothing here takes more than a few seconds. The
+// rest is for busy machines.
 const patience = 30 * time.Second
 
 // Set by TestMain: the demo's program, and the browser that all tests share.
 var (
-	program string
+	program string // over HTTP/1.1 and HTTP/2
+	dir     string // for programs and profiles
 	browser context.Context
 )
 
@@ -37,20 +38,19 @@ func TestMain(m *testing.M) { os.Exit(withBrowser(m)) }
 
 // withBrowser builds the demo, starts the browser and runs the tests.
 func withBrowser(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "demo-e2e-")
+	var err error
+	dir, err = os.MkdirTemp("", "demo-e2e-")
 	if err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "demo")
-	build := exec.Command("go", "build", "-o", program, "github.com/rfc6455/ws/examples/demo")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return failed(fmt.Errorf("building the demo: %w", err))
+	if err := build(program, "github.com/rfc6455/ws/examples/demo"); err != nil {
+		return fail(err)
 	}
 	path, err := chromium()
 	if err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(flags(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")))...)
@@ -58,18 +58,28 @@ func withBrowser(m *testing.M) int {
 	browser, cancel = chromedp.NewContext(ctx)
 	defer cancel()
 	if err := chromedp.Do(browser); err != nil { // starts it
-		return failed(fmt.Errorf("starting %s: %w", path, err))
+		return fail(fmt.Errorf("starting %s: %w", path, err))
 	}
 	return m.Run()
 }
 
-func failed(err error) int {
+// build builds a program.
+func build(program, path string) error {
+	build := exec.Command("go", "build", "-o", program, path)
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the demo: %w", err)
+	}
+	return nil
+}
+
+func fail(err error) int {
 	fmt.Fprintln(os.Stderr, "FAIL: the browser tests:", err)
 	return 1
 }
 
-// flags are Chromium's: no window, no services that call home, and no check of
-// the certificate that the demo makes for itself.
+// flags returns the flags for Chromium: no window, no services that call home, and no check of the
+// certificate that the demo makes for itself.
 func flags() []chromedp.ExecAllocatorOption {
 	return append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
@@ -96,15 +106,21 @@ func chromium() (string, error) {
 		"macOS: brew install --cask chromium), or set CHROMIUM to the path of a Chromium or Chrome", names)
 }
 
-// server is a demo that runs.
+// server is a running demo.
 type server struct {
 	url   string // http://127.0.0.1:port
 	cmd   *exec.Cmd
 	ended chan error
 }
 
-// start starts a demo on a free port, and ends it with the test.
+// start starts a demo on a free port and ends it with the test.
 func start(t *testing.T, args ...string) *server {
+	t.Helper()
+	return startProgram(t, program, args...)
+}
+
+// startProgram is start for one of the demo's programs.
+func startProgram(t *testing.T, program string, args ...string) *server {
 	t.Helper()
 	cmd := exec.Command(program, append(args, "-addr", "127.0.0.1:0")...)
 	cmd.Stderr = os.Stderr
@@ -134,8 +150,7 @@ func start(t *testing.T, args ...string) *server {
 	return s
 }
 
-// stop sends the demo a signal and returns how it ended; nil where it had
-// ended before.
+// stop sends the demo a signal and returns how it ended, or nil if it had ended before.
 func (s *server) stop(t *testing.T, sig os.Signal) error {
 	t.Helper()
 	cmd := s.cmd

@@ -17,9 +17,14 @@ type page struct {
 	server *server
 }
 
-// open opens the demo in a tab of its own. An uncaught exception in the page
-// fails the test.
+// open opens the demo in a tab of its own. An uncaught exception in the page fails the test.
 func open(t *testing.T, s *server) *page {
+	t.Helper()
+	return openIn(t, browser, s)
+}
+
+// openIn is open in a browser of the test's own.
+func openIn(t *testing.T, browser context.Context, s *server) *page {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	console := chromedp.Console(ctx)
@@ -52,8 +57,7 @@ func (p *page) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// await calls an async function in the page with args, and returns what it
-// returns.
+// await calls an async function in the page with args and returns its result.
 func await[T any](t *testing.T, p *page, function string, args ...any) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)

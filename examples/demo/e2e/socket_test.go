@@ -66,9 +66,9 @@ func TestServerDies(t *testing.T) {
 	})
 }
 
-// withError adds the error event before close where the browser left it out.
-// A connection that is lost has failed (RFC 6455 section 7.2.1), for which the
-// WebSockets standard has an error event; Chromium fires close alone.
+// withError adds the error event before close if the browser left it out. A connection that is lost
+// has failed (RFC 6455 section 7.2.1). The WebSockets standard has an error event for that, but
+// Chromium fires close alone.
 func withError(got []pagetest.Event) []pagetest.Event {
 	if i := len(got) - 1; i > 0 && got[i].Type == "close" && got[i-1].Type != "error" {
 		return slices.Insert(got, i, pagetest.Error)
@@ -130,8 +130,8 @@ func TestStrings(t *testing.T) {
 }
 
 func TestBinary(t *testing.T) {
-	// The sizes at which the length's encoding changes (RFC 6455 section 5.2),
-	// and one that neither a queue nor a socket buffer holds.
+	// The sizes at which the length's encoding changes (RFC 6455 section 5.2), and one that neither
+	// a queue nor a socket buffer holds.
 	sizes := []int{0, 125, 126, 65535, 65536, 16 << 20}
 	overBoth(t, func(t *testing.T, p *page) {
 		for _, kind := range []string{"Blob", "ArrayBuffer"} {
@@ -191,9 +191,9 @@ func TestBufferedAmountFallsToZero(t *testing.T) {
 	})
 }
 
-// TestClientCloses: the server answers with the code alone, so the page's own
-// event has no reason; that the server got it shows in the room, which hears
-// with what a member left.
+// TestClientCloses closes from the page. The server answers with the code alone, so the page's own
+// event has no reason. That the server got the reason shows in the room, which is told with what a
+// member left.
 func TestClientCloses(t *testing.T) {
 	tests := []struct {
 		args   []any
@@ -277,7 +277,7 @@ func TestServerCloses(t *testing.T) {
 func TestSubprotocol(t *testing.T) {
 	tests := []struct {
 		offer []string
-		want  string // agreed; "-" where the browser gives up
+		want  string // what is agreed; "-" if the browser gives up
 	}{
 		{[]string{}, ""},
 		{[]string{"demo.v1"}, "demo.v1"},
@@ -308,8 +308,8 @@ func TestSubprotocol(t *testing.T) {
 	})
 }
 
-// TestFiftySockets opens 50 sockets, has all of them talk at once and checks
-// that each gets its own messages back, in order.
+// TestFiftySockets opens 50 sockets, has all of them talk at once and checks that each gets its own
+// messages back, in order.
 func TestFiftySockets(t *testing.T) {
 	overBoth(t, func(t *testing.T, p *page) {
 		got := await[[]string](t, p, `async (sockets, messages) => {

@@ -35,8 +35,8 @@ func (p *page) state(t *testing.T, name string) {
 	p.shows(t, "#states [aria-current]", name)
 }
 
-// logged returns the events in the log, oldest first.
-func (p *page) logged(t *testing.T) string {
+// logText returns the events in the log, oldest first.
+func (p *page) logText(t *testing.T) string {
 	t.Helper()
 	return await[string](t, p, `() => [...document.querySelectorAll("#log .badge")].map((e) => e.textContent).join(" ")`)
 }
@@ -61,10 +61,10 @@ func TestPageConnectsSendsAndCloses(t *testing.T) {
 		p.write(t, "#code", "4001")
 		p.write(t, "#reason", "enough")
 		p.click(t, "#close")
-		p.shows(t, "#log .close .what", "code 4001")
+		p.shows(t, "#log .close .what", "code 4001, the server’s reason \"\"")
 		p.shows(t, "#status", "Closed with 4001, cleanly.")
 		p.state(t, "CLOSED")
-		if got, want := p.logged(t), "call open send message call close"; got != want {
+		if got, want := p.logText(t), "call open send message call close"; got != want {
 			t.Errorf("the log has %q, want %q", got, want)
 		}
 		if n := await[int](t, p, `() => document.querySelectorAll("#log i").length`); n != 0 {
@@ -117,7 +117,7 @@ func TestPageShowsFailures(t *testing.T) {
 	p.click(t, "#connect")
 	p.shows(t, "#status", "Closed with 1006, not cleanly.")
 	p.shows(t, "#log .close .what", "code 1006")
-	if got, want := p.logged(t), "call error close"; got != want {
+	if got, want := p.logText(t), "call error close"; got != want {
 		t.Errorf("the log has %q, want %q", got, want)
 	}
 
@@ -135,8 +135,8 @@ func TestPageShowsFailures(t *testing.T) {
 	p.shows(t, "#status", "Closed with 4001 “bye”, cleanly.")
 }
 
-// TestPageByKeyboard: every control can be reached with Tab and has a name to
-// be read out; a button keeps the focus when it becomes unusable.
+// TestPageByKeyboard checks that every control can be reached with Tab and has a name to be read
+// out, and that a button keeps the focus when it becomes unusable.
 func TestPageByKeyboard(t *testing.T) {
 	p := open(t, start(t))
 	var path []string
@@ -193,7 +193,7 @@ func TestRoomBetweenTabs(t *testing.T) {
 		if n := await[int](t, q, `() => document.querySelectorAll("#talk li > b:not(.who), #talk span b").length`); n != 0 {
 			t.Error("a message was parsed as HTML")
 		}
-		// The server's count: Ada sent a name and a line, both received two lines.
+		// This is the server's count: Ada sent a name and a line, both received two lines.
 		for _, tab := range []*page{p, q} {
 			tab.shows(t, "#members tr:nth-child(1) td:nth-child(2)", "2")
 			tab.shows(t, "#members tr:nth-child(1) td:nth-child(3)", "2")
@@ -227,7 +227,7 @@ func waves(t *testing.T, p, q *page) {
 	}
 }
 
-// TestRoomSeesTheEnd: when the server ends, the page says so, and joins again
+// TestRoomSeesTheEnd checks that when the server ends, the page says so, and that it joins again
 // when asked.
 func TestRoomSeesTheEnd(t *testing.T) {
 	p := open(t, start(t))

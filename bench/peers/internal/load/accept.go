@@ -11,8 +11,8 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// Listen makes a Dialed run's listener and returns its address. It comes before
-// Open, which waits for the connections.
+// Listen makes the listener of a Dialed run and returns its address. Call it before [Open], which
+// waits for the connections.
 func (s *Spec) Listen() (addr string, err error) {
 	s.listener, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -34,8 +34,7 @@ func (s *Spec) Listen() (addr string, err error) {
 	return fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port), nil
 }
 
-// accept takes n connections and answers their handshakes. It closes the
-// listener.
+// accept accepts n connections and answers their handshakes. Then it closes the listener.
 func accept(s *Spec, n int) ([]int, error) {
 	defer syscall.Close(s.listener)
 	var fds []int
@@ -53,7 +52,7 @@ func accept(s *Spec, n int) ([]int, error) {
 	return fds, nil
 }
 
-// respond reads a client's handshake and accepts it, whatever it asks for.
+// respond reads a client's handshake and accepts it. It agrees on no subprotocol and no extension.
 func respond(fd int) error {
 	head, err := readHead(fd)
 	if err != nil {
@@ -65,19 +64,22 @@ func respond(fd int) error {
 		return fmt.Errorf("handshake: the client sent no key: %q", head)
 	}
 	key, _, _ := bytes.Cut(head[i+len(name):], []byte("\r\n"))
-	_, err = syscall.Write(fd, []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
-		handshake.Accept(string(bytes.TrimSpace(key)))+"\r\n\r\n"))
+	_, err = syscall.Write(fd, []byte("HTTP/1.1 101 Switching Protocols\r\n"+
+		"Upgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "+handshake.Accept(string(bytes.TrimSpace(key)))+"\r\n\r\n"))
 	return err
 }
 
-// readHead reads up to the empty line, after which the other side waits.
+// readHead reads a request or a response up to its empty line. The other side sends nothing more
+// until it gets an answer.
 func readHead(fd int) ([]byte, error) {
 	buf := make([]byte, 4096)
 	n := 0
 	for !bytes.HasSuffix(buf[:n], []byte("\r\n\r\n")) {
 		m, err := syscall.Read(fd, buf[n:])
 		if err != nil || m <= 0 {
-			return nil, fmt.Errorf("handshake: the other side was silent or left after %q: %w", buf[:n], net.ErrClosed)
+			return nil, fmt.Errorf("handshake: the other side was silent or left after %q: %w",
+				buf[:n], net.ErrClosed)
 		}
 		n += m
 	}

@@ -16,34 +16,35 @@ import (
 // client is one connection.
 type client struct {
 	fd     int
-	index  int32 // its place, which is also its number for epoll
+	index  int32 // in Run.clients; epoll reports it
 	in     answers
-	out    []byte // of a frame, what the socket has not taken
-	owed   int    // messages to be sent when out is
-	next   int    // the script's message to be sent next
-	heard  int    // the script's message whose answer comes next
+	out    []byte // the rest of a frame, for which the socket had no room
+	owed   int    // messages to send after that rest
+	next   int    // number of the message to send next
+	heard  int    // number of the message whose answer comes next
 	flight int    // messages without an answer
-	armed  bool   // epoll looks for room to write
+	armed  bool   // epoll reports room to write
 
-	// When the messages under way were sent: a ring.
+	// When the messages under way were sent, by Run.now. It is a ring.
 	sent       []int64
 	head, tail int
 }
 
-// checker compares answers with what was sent, before the timing.
+// checker compares the answers on one connection with what was sent, before the timing.
 type checker struct {
 	message []byte
 	z       inflater
 }
 
-// Run is a run of a Spec: Open, Warm, Time, Close.
+// Run is a run of a [Spec]. [Open] makes it. [Run.Time] may then be called several times, and
+// [Run.Close] ends it. It is for one goroutine.
 type Run struct {
 	spec    *Spec
 	script  *script
 	epoll   int
 	clients []*client
 	buf     []byte
-	checks  []*checker // nil while the time counts
+	checks  []*checker // one for each client; nil while the time counts
 	secure  []net.Conn // of a run over TLS
 	start   time.Time
 
@@ -52,11 +53,11 @@ type Run struct {
 	latency  histogram
 }
 
-// now is the time since the run began.
+// now returns the time since the run began, in nanoseconds.
 func (r *Run) now() int64 { return int64(time.Since(r.start)) }
 
-// Open connects and checks one round of answers on every connection, byte for
-// byte.
+// Open makes the connections. On each of them it exchanges a few messages, and compares the answers
+// byte for byte.
 func Open(s *Spec) (*Run, error) {
 	r := &Run{spec: s, script: newScript(s), buf: make([]byte, 256<<10), start: time.Now()}
 	var err error
@@ -75,7 +76,10 @@ func Open(s *Spec) (*Run, error) {
 	}
 	fds, err := connect(s, s.Conns)
 	for _, fd := range fds {
-		r.clients = append(r.clients, &client{fd: fd, index: int32(len(r.clients)), in: answers{masked: s.Dialed}, sent: make([]int64, max(1, s.Flight))})
+		r.clients = append(r.clients, &client{
+			fd: fd, index: int32(len(r.clients)),
+			in: answers{masked: s.Dialed}, sent: make([]int64, max(1, s.Flight)),
+		})
 	}
 	if err == nil {
 		err = r.watch()
@@ -90,6 +94,7 @@ func Open(s *Spec) (*Run, error) {
 	return r, nil
 }
 
+// watch lets epoll report what happens on the connections.
 func (r *Run) watch() error {
 	for _, c := range r.clients {
 		if err := syscall.SetNonblock(c.fd, true); err != nil {
@@ -117,8 +122,8 @@ func (r *Run) Close() {
 // idleRounds is how many messages a connection exchanges before it falls silent.
 const idleRounds = 10
 
-// check sends messages on every connection and compares the answers: as many
-// as an idle connection has exchanged before it falls silent, else two rounds.
+// check sends messages on every connection and compares the answers. It does two rounds. If the
+// connections fall silent then, it does idleRounds.
 func (r *Run) check() error {
 	rounds := 2
 	if r.spec.Kind == Idle {
@@ -138,14 +143,14 @@ func (r *Run) check() error {
 	return nil
 }
 
-// round sends one round and waits for its answers.
+// round sends one round of messages and waits for their answers.
 func (r *Run) round() error {
 	want := r.begin()
 	return r.wait(func() bool { return r.received >= want }, nil)
 }
 
-// begin sends what a round begins with, and returns how many answers there are
-// to be after it.
+// begin sends the messages of a round. It returns what Run.received will be when all answers are
+// there.
 func (r *Run) begin() (want int) {
 	if r.spec.Kind == Broadcast {
 		r.clients[0].say(r, 1)
@@ -160,8 +165,8 @@ func (r *Run) begin() (want int) {
 	return r.received + len(r.clients)*r.spec.Flight
 }
 
-// say sends n messages: in one write where the load is one of bursts, else one
-// by one.
+// say sends n messages: in one write if the load is bursts, and else one by one. If the socket has
+// no room, the rest waits for epoll.
 func (c *client) say(r *Run, n int) {
 	if r.spec.Burst && n == r.spec.Flight && len(c.out) == 0 && len(r.script.frames) == 1 {
 		c.flight += n
@@ -182,17 +187,17 @@ func (c *client) say(r *Run, n int) {
 	}
 }
 
-// write sends p, or as much of it as the socket takes, and asks epoll for room
-// for the rest.
+// write sends as much of p as the socket takes. It keeps the rest until epoll reports room.
 func (c *client) write(r *Run, p []byte) {
 	n, err := syscall.Write(c.fd, p)
 	if err != nil {
-		n = 0 // EAGAIN; any other error comes up when the connection is read
+		n = 0 // EAGAIN; a read of the connection finds any other error
 	}
 	c.out = p[n:]
 	c.arm(r, len(c.out) > 0)
 }
 
+// arm says whether epoll should report room to write.
 func (c *client) arm(r *Run, want bool) {
 	if c.armed == want {
 		return
@@ -205,6 +210,7 @@ func (c *client) arm(r *Run, want bool) {
 	_ = syscall.EpollCtl(r.epoll, syscall.EPOLL_CTL_MOD, c.fd, &ev)
 }
 
+// stamp records that a message leaves at t.
 func (c *client) stamp(t int64) {
 	c.sent[c.head%len(c.sent)] = t
 	c.head++
@@ -228,7 +234,7 @@ func (c *client) receive(r *Run) (answered int, err error) {
 			return
 		}
 		if c.in.masked {
-			c.in.key = mask.XOR(p, c.in.key) // in the buffer: nobody else looks at it
+			c.in.key = mask.XOR(p, c.in.key) // in place: nobody else uses the buffer
 		}
 		k.message = append(k.message, p...)
 	}
@@ -256,7 +262,7 @@ func (c *client) receive(r *Run) (answered int, err error) {
 	return answered, nil
 }
 
-// compare holds the message against the one that was sent.
+// compare returns an error if the message that c got is not the one that was sent.
 func (k *checker) compare(r *Run, c *client) (err error) {
 	got := k.message
 	k.message = nil
@@ -267,7 +273,8 @@ func (k *checker) compare(r *Run, c *client) (err error) {
 	}
 	want := r.script.payloads[c.heard%len(r.script.payloads)]
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("answer %d is not what was sent: %d bytes, want %d", c.heard, len(got), len(want))
+		return fmt.Errorf("answer %d is not what was sent: %d bytes, want %d",
+			c.heard, len(got), len(want))
 	}
 	if text := c.in.first.Opcode == 1; text != r.spec.Text {
 		return fmt.Errorf("answer %d has opcode %v", c.heard, c.in.first.Opcode)

@@ -15,19 +15,19 @@ import (
 	"github.com/rfc6455/ws/mask"
 )
 
-// script is the messages that each connection sends, in turn, and their frames.
+// script is the messages that each connection sends in turn, and their frames.
 type script struct {
 	payloads [][]byte
 	frames   [][]byte
 	burst    []byte // Flight frames in one piece
 }
 
-// distinct is how much different text is compressed before it repeats: more
-// than any window holds.
+// distinct is how many bytes of text are compressed before the text repeats. No window holds as
+// many.
 const distinct = 256 << 10
 
-// newScript makes the frames. Without compression all messages are the same,
-// since nobody's speed depends on them.
+// newScript makes the messages and frames of s. Without compression all messages are the same,
+// since no server's speed depends on what is in them.
 func newScript(s *Spec) *script {
 	n := 1
 	if s.Compression != servers.Off {
@@ -43,6 +43,7 @@ func newScript(s *Spec) *script {
 	return sc
 }
 
+// add adds the message that the seed stands for.
 func (sc *script) add(s *Spec, seed uint64) {
 	h := frame.Header{Opcode: frame.Binary, Fin: true}
 	if !s.Dialed { // a client masks
@@ -69,16 +70,15 @@ func (sc *script) add(s *Spec, seed uint64) {
 	sc.frames = append(sc.frames, f)
 }
 
-// tail is what RFC 7692 section 7.2.1 takes off a message.
+// tail is the end of a compressed message that is not sent (RFC 7692 section 7.2.1).
 var tail = []byte{0, 0, 0xff, 0xff}
 
-// smallWindow is the smallest window that a server of this comparison agrees
-// on, in bytes.
+// smallWindow is the smallest window that a server of this comparison agrees on, in bytes.
 const smallWindow = 4 << 10
 
-// compress makes the payload of a message that refers to nothing before it, and
-// to nothing farther back than smallWindow, which compress/flate can't be told:
-// so each window's worth of text is compressed by itself.
+// compress returns the payload of a compressed message. It refers to no other message, and to
+// nothing farther back than smallWindow. compress/flate has no such setting, so that each piece of
+// that size is compressed by itself.
 func compress(p []byte) []byte {
 	var out bytes.Buffer
 	for len(p) > 0 {
@@ -94,16 +94,17 @@ func compress(p []byte) []byte {
 	return bytes.TrimSuffix(out.Bytes(), tail)
 }
 
-// inflater reads a server's compressed messages, for the check before the
-// timing.
+// inflater inflates a server's messages, for the check before the timing.
 type inflater struct {
 	takeover bool
 	window   []byte
 }
 
+// message returns the text of the message whose payload is p.
 func (z *inflater) message(p []byte) ([]byte, error) {
 	// An empty final block ends the stream for compress/flate.
-	src := io.MultiReader(bytes.NewReader(p), bytes.NewReader(tail), bytes.NewReader([]byte{1, 0, 0, 0xff, 0xff}))
+	src := io.MultiReader(
+		bytes.NewReader(p), bytes.NewReader(tail), bytes.NewReader([]byte{1, 0, 0, 0xff, 0xff}))
 	text, err := io.ReadAll(flate.NewReaderDict(src, z.window))
 	if err != nil {
 		return nil, fmt.Errorf("the answer does not inflate: %w", err)
@@ -115,9 +116,9 @@ func (z *inflater) message(p []byte) ([]byte, error) {
 	return text, nil
 }
 
-// answers finds the frames in what a server sends.
+// answers finds the frames in the bytes that the other side sends.
 type answers struct {
-	masked bool // they are a client's
+	masked bool // the other side is a client
 
 	head   [frame.MaxHeaderSize]byte
 	have   int   // bytes in head
@@ -129,9 +130,9 @@ type answers struct {
 	length int64        // payload of the message so far
 }
 
-// feed takes bytes from the front of p up to the end of a message, or all of
-// it. It reports how many it took and whether a message ends there; the piece of
-// payload goes to sink.
+// feed takes bytes from the front of p, up to the end of a message or up to the end of p. It calls
+// sink for each piece of payload. It returns how many bytes it took, and whether a message ends
+// there.
 func (a *answers) feed(p []byte, sink func([]byte)) (n int, done bool, err error) {
 	for {
 		if a.left > 0 {
@@ -166,10 +167,11 @@ func (a *answers) feed(p []byte, sink func([]byte)) (n int, done bool, err error
 	}
 }
 
-// begin notes a frame's header. It reports whether the message ends with it,
+// begin begins the frame with the header h. It reports whether the message ends with this header,
 // because there is no payload.
 func (a *answers) begin(h frame.Header) (done bool, err error) {
-	if h.Opcode.IsControl() || h.Masked != a.masked || a.middle != (h.Opcode == frame.Continuation) {
+	continues := h.Opcode == frame.Continuation
+	if h.Opcode.IsControl() || h.Masked != a.masked || a.middle != continues {
 		return false, fmt.Errorf("the server sent an unexpected frame: %+v", h)
 	}
 	if !a.middle {

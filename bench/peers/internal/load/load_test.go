@@ -12,7 +12,7 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// start serves s on a port of its own, until the test ends.
+// start serves s on a free port until the test ends.
 func start(t *testing.T, s *servers.Server, setting servers.Setting, secure bool) (addr string) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -29,8 +29,8 @@ func start(t *testing.T, s *servers.Server, setting servers.Setting, secure bool
 	return addr
 }
 
-// TestServers runs every kind of load on every server that can do it: Open
-// compares answers byte for byte.
+// TestServers runs every kind of load on every server that can do it. Open compares the answers
+// byte for byte.
 func TestServers(t *testing.T) {
 	specs := map[string]Spec{
 		"small":     {Kind: Echo, Size: 128, Conns: 3, Flight: 1},
@@ -44,13 +44,22 @@ func TestServers(t *testing.T) {
 		"idle":      {Kind: Idle, Size: 128, Conns: 5, Flight: 1},
 		"multibyte": {Kind: Echo, Size: 16 << 10, Conns: 2, Flight: 1, Text: true, Multibyte: true},
 		"secure":    {Kind: Idle, Size: 128, Conns: 60, Flight: 1, TLS: true},
+		"secured":   {Kind: Echo, Size: 16 << 10, Conns: 3, Flight: 1, TLS: true},
 		"deep":      {Kind: Idle, Size: 128, Conns: 5, Flight: 1, Deep: true},
-		"alone":     {Kind: Echo, Size: 3000, Conns: 2, Flight: 1, Text: true, Compression: servers.NoTakeover},
-		"takeover":  {Kind: Echo, Size: 16 << 10, Conns: 2, Flight: 1, Text: true, Compression: servers.Takeover},
+		"alone": {
+			Kind: Echo, Size: 3000, Conns: 2, Flight: 1, Text: true,
+			Compression: servers.NoTakeover,
+		},
+		"takeover": {
+			Kind: Echo, Size: 16 << 10, Conns: 2, Flight: 1, Text: true,
+			Compression: servers.Takeover,
+		},
 	}
 	for _, s := range servers.All {
 		for name, spec := range specs {
-			setting := servers.Setting{Work: servers.Echo, Compression: spec.Compression, Deep: spec.Deep}
+			setting := servers.Setting{
+				Work: servers.Echo, Compression: spec.Compression, Deep: spec.Deep,
+			}
 			if spec.Kind == Broadcast {
 				setting.Work = servers.Broadcast
 			}
@@ -65,7 +74,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestClients runs the load as a server to the programs that dial.
+// TestClients runs the load generator as the server of the programs that dial.
 func TestClients(t *testing.T) {
 	for _, s := range servers.All {
 		if s.Dial == nil {
@@ -91,7 +100,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// run opens, times and looks at what the result says.
+// run opens a run, times it and checks the result.
 func run(t *testing.T, spec *Spec) {
 	r, err := Open(spec)
 	if err != nil {
@@ -114,12 +123,13 @@ func run(t *testing.T, spec *Spec) {
 	if got.P50 <= 0 || got.P99 < got.P50 || got.P99 > 2*got.Elapsed {
 		t.Errorf("latencies %v and %v in %v", got.P50, got.P99, got.Elapsed)
 	}
-	if wire := float64(got.WireIn) / float64(got.Text); spec.Compression != servers.Off && (wire <= 0 || wire > 0.7) {
+	wire := float64(got.WireIn) / float64(got.Text)
+	if spec.Compression != servers.Off && (wire <= 0 || wire > 0.7) {
 		t.Errorf("answers are %.2f of the text: not compressed", wire)
 	}
 }
 
-// liar answers handshakes, and messages with something else.
+// liar serves one connection. It answers the handshake, and the first message with answer.
 func liar(t *testing.T, answer string) (addr string) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -134,14 +144,15 @@ func liar(t *testing.T, answer string) (addr string) {
 		defer c.Close()
 		buf := make([]byte, 4096)
 		_, _ = c.Read(buf)
-		_, _ = c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + handshake.Accept(nonce) + "\r\n\r\n"))
+		_, _ = c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " +
+			handshake.Accept(nonce) + "\r\n\r\n"))
 		_, _ = c.Read(buf)
 		_, _ = c.Write([]byte(answer))
 	}()
 	return ln.Addr().String()
 }
 
-// TestWrongAnswers: what is not the message that was sent ends the run before
+// TestWrongAnswers checks that an answer which is not the message that was sent ends the run before
 // anything is timed.
 func TestWrongAnswers(t *testing.T) {
 	for answer, want := range map[string]string{
@@ -160,9 +171,10 @@ func TestWrongAnswers(t *testing.T) {
 	}
 }
 
-// TestAnswersHoweverSplit: messages are found wherever reads end.
+// TestAnswersHoweverSplit checks that messages are found wherever reads end.
 func TestAnswersHoweverSplit(t *testing.T) {
-	stream := "\x82\x03abc" + "\x82\x00" + "\x02\x01d\x00\x00\x80\x02ef" + "\x82\x7e\x00\x80" + strings.Repeat("x", 128)
+	stream := "\x82\x03abc" + "\x82\x00" + "\x02\x01d\x00\x00\x80\x02ef" +
+		"\x82\x7e\x00\x80" + strings.Repeat("x", 128)
 	want := []string{"abc", "", "def", strings.Repeat("x", 128)}
 	for step := 1; step <= len(stream); step++ {
 		var a answers
@@ -193,7 +205,9 @@ func TestHistogram(t *testing.T) {
 	for i := range 1000 {
 		h.add(int64(i+1) * 1000)
 	}
-	for q, want := range map[float64]time.Duration{0.5: 500 * time.Microsecond, 0.99: 990 * time.Microsecond, 0: time.Microsecond} {
+	for q, want := range map[float64]time.Duration{
+		0.5: 500 * time.Microsecond, 0.99: 990 * time.Microsecond, 0: time.Microsecond,
+	} {
 		if got := h.quantile(q); got < want*7/8 || got > want*9/8 {
 			t.Errorf("quantile %v: %v, want %v within an eighth", q, got, want)
 		}

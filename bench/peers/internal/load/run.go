@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// wait handles what epoll reports until done, calling after for each client
-// that was answered.
+// wait handles what epoll reports until done returns true. It calls after, unless that is nil, for
+// each client that got answers.
 func (r *Run) wait(done func() bool, after func(c *client, answered int)) error {
 	events := make([]syscall.EpollEvent, 256)
 	for !done() {
@@ -32,10 +32,11 @@ func (r *Run) wait(done func() bool, after func(c *client, answered int)) error 
 	return nil
 }
 
+// handle does what one event of epoll asks for.
 func (r *Run) handle(c *client, events uint32, after func(c *client, answered int)) error {
 	if events&syscall.EPOLLOUT != 0 {
 		c.write(r, c.out)
-		c.say(r, 0) // what was owed
+		c.say(r, 0) // the messages that had to wait
 	}
 	if events&^syscall.EPOLLOUT == 0 {
 		return nil
@@ -51,8 +52,8 @@ func (r *Run) handle(c *client, events uint32, after func(c *client, answered in
 	return nil
 }
 
-// Time runs the load for a duration, at most messages of it, waits for what is
-// under way and returns what was measured.
+// Time runs the load for a duration, or until so many messages have come back. Then it waits for
+// the messages under way, and returns what it has measured.
 func (r *Run) Time(d time.Duration, messages int) (Result, error) {
 	r.received, r.wireIn = 0, 0
 	r.latency = histogram{}
@@ -67,7 +68,11 @@ func (r *Run) Time(d time.Duration, messages int) (Result, error) {
 			err = r.round()
 		}
 	case Echo:
-		err = r.echo(over)
+		if r.spec.TLS {
+			err = r.echoSecure(over)
+		} else {
+			err = r.echo(over)
+		}
 	case Idle:
 	}
 	res := Result{
@@ -78,8 +83,8 @@ func (r *Run) Time(d time.Duration, messages int) (Result, error) {
 	return res, err
 }
 
-// echo keeps Flight messages under way on every connection until over, then
-// waits for the last answers.
+// echo keeps Flight messages under way on every connection until over returns true. Then it waits
+// for the last answers.
 func (r *Run) echo(over func() bool) error {
 	ending, waiting := false, len(r.clients)
 	after := func(c *client, answered int) {
@@ -99,7 +104,7 @@ func (r *Run) echo(over func() bool) error {
 	return r.wait(func() bool { return waiting == 0 }, after)
 }
 
-// handshakes connects and disconnects in batches.
+// handshakes connects and disconnects in batches until over returns true.
 func (r *Run) handshakes(over func() bool) error {
 	for !over() {
 		begun := r.now()
@@ -114,12 +119,13 @@ func (r *Run) handshakes(over func() bool) error {
 	return nil
 }
 
-// histogram counts durations in classes that are an eighth of their value wide.
+// histogram counts durations in classes. A class is an eighth of its durations wide.
 type histogram struct {
 	classes [64 * 8]int
 	total   int
 }
 
+// add counts a duration in nanoseconds.
 func (h *histogram) add(ns int64) {
 	v := uint64(max(ns, 8))
 	e := bits.Len64(v) - 4 // v>>e is 8 to 15
@@ -127,7 +133,7 @@ func (h *histogram) add(ns int64) {
 	h.total++
 }
 
-// quantile is the middle of the class that the quantile lies in.
+// quantile returns the middle of the class in which the quantile q lies. q is 0 to 1.
 func (h *histogram) quantile(q float64) time.Duration {
 	left := int(q * float64(h.total))
 	for i, n := range h.classes {

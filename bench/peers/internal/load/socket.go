@@ -15,24 +15,25 @@ import (
 // batch is how many handshakes are under way at the same time.
 const batch = 50
 
-// nonce is the client's key. RFC 6455 section 4.1 wants a new one for each
-// connection of a real client; here it tells nothing to anybody.
+// nonce is the client's key. A real client makes a new one for each connection (RFC 6455 section
+// 4.1). Here one does for all.
 const nonce = "cGVlcnMgYmVuY2htYXJrIQ=="
 
-// request is the opening handshake.
+// request returns the request of the opening handshake.
 func request(s *Spec) []byte {
 	r := "GET / HTTP/1.1\r\nHost: " + s.Addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + nonce + "\r\nUser-Agent: peers\r\n"
 	switch s.Compression {
 	case servers.NoTakeover:
-		r += "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+		r += "Sec-WebSocket-Extensions: permessage-deflate; " +
+			"server_no_context_takeover; client_no_context_takeover\r\n"
 	case servers.Takeover:
 		r += "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 	}
 	return []byte(r + "\r\n")
 }
 
-// open makes n connections with their handshakes done, a batch at a time.
+// open makes n connections and does their handshakes, a batch at a time.
 func open(s *Spec, n int) ([]int, error) {
 	addr, err := netip.ParseAddrPort(s.Addr)
 	if err != nil {
@@ -62,16 +63,17 @@ func open(s *Spec, n int) ([]int, error) {
 	return fds, nil
 }
 
-// prepare sets a socket's options: it waits for stall at most, and is reset when
-// it is closed, since thousands in TIME_WAIT would use the ports up.
+// prepare sets the options of a socket. A read of it waits for stall at most. Closing it resets the
+// connection, since thousands of connections in TIME_WAIT would use up the ports.
 func prepare(fd int) {
 	timeout := syscall.NsecToTimeval(int64(stall))
 	_ = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout)
 	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	reset := &syscall.Linger{Onoff: 1}
+	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, reset)
 }
 
-// connect opens a socket.
+// connect makes one connection.
 func connect(to syscall.Sockaddr) (int, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -84,8 +86,8 @@ func connect(to syscall.Sockaddr) (int, error) {
 	return fd, nil
 }
 
-// checkResponse reads the response, after which a server sends nothing of its
-// own accord, and checks what decides.
+// checkResponse reads a server's response and checks it. The server sends nothing more before it
+// gets a message.
 func checkResponse(fd int, s *Spec) error {
 	head, err := readHead(fd)
 	if err != nil {
@@ -94,12 +96,14 @@ func checkResponse(fd int, s *Spec) error {
 	return checkHead(head, s)
 }
 
-// checkHead checks what decides of a response.
+// checkHead checks that a response accepts the handshake, and the compression that was asked for.
 func checkHead(head []byte, s *Spec) error {
-	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) || !bytes.Contains(head, []byte(handshake.Accept(nonce))) {
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) ||
+		!bytes.Contains(head, []byte(handshake.Accept(nonce))) {
 		return fmt.Errorf("handshake: the server answered %q", head)
 	}
-	if got := bytes.Contains(head, []byte("permessage-deflate")); got != (s.Compression != servers.Off) {
+	want := s.Compression != servers.Off
+	if got := bytes.Contains(head, []byte("permessage-deflate")); got != want {
 		return fmt.Errorf("handshake: compression is not what was asked for: %q", head)
 	}
 	return nil

@@ -1,9 +1,8 @@
 //go:build linux
 
-// Package load is the load generator: one thread with an epoll loop and just
-// enough of RFC 6455 to send masked frames that were made beforehand, and to
-// find the ends of the answers. It is the same for every server and cheap
-// beside each of them.
+// Package load is the load generator. It is one thread with an epoll loop. It knows just enough of
+// RFC 6455 to send frames that were made beforehand, and to find the ends of the answers. It is the
+// same for every server, and costs little beside each of them.
 package load
 
 import (
@@ -28,14 +27,14 @@ type Spec struct {
 	Kind        Kind
 	Addr        string
 	Conns       int
-	Flight      int  // messages that a connection has under way
-	Burst       bool // the next Flight messages leave in one write, when all answers are there
+	Flight      int  // how many messages a connection has under way
+	Burst       bool // Flight messages leave in one write, each time when all answers are there
 	Size        int  // of a message, in bytes
 	Text        bool
-	Multibyte   bool // of its characters few are ASCII
+	Multibyte   bool // few characters are ASCII
 	Compression servers.Compression
 	Dialed      bool // the measured process dials, and the load generator is the server
-	TLS         bool // of Idle alone
+	TLS         bool // for Idle, and for Echo with one message under way
 	Deep        bool // the server's handler uses 8 KiB of stack
 
 	listener int // of a Dialed run
@@ -47,8 +46,8 @@ type Result struct {
 	Elapsed  time.Duration
 	P50, P99 time.Duration // from the sending of a message to its last byte
 	WireIn   int64         // payload bytes that came on the wire, compressed
-	Text     int64         // the same messages' size
+	Text     int64         // size of the same messages, in bytes, not compressed
 }
 
-// stall is how long the load generator waits for a server that is silent.
+// stall is how long the load generator waits for a silent server.
 const stall = 10 * time.Second

@@ -15,21 +15,24 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// sizes are those of the messages that are compressed.
+// sizes are the sizes of the messages that are compressed, in bytes.
 var sizes = []int{256, 1 << 10, 16 << 10, 256 << 10}
 
-// noTakeover compresses each message by itself, with the largest windows.
-var noTakeover = handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+// noTakeover is compression of each message by itself, with the largest windows.
+var noTakeover = handshake.Deflate{
+	ServerNoContextTakeover: true, ClientNoContextTakeover: true,
+	ServerMaxWindowBits: 15, ClientMaxWindowBits: 15,
+}
 
-// writer is what the two packages flate have in common.
+// writer is what the writers of the two packages flate have in common.
 type writer interface {
 	Reset(io.Writer)
 	Write([]byte) (int, error)
 	Flush() error
 }
 
-// compressing is the compression of messages: ours is the whole of Conn.Write,
-// with framing; the others compress and do nothing else.
+// compressing returns the operations that compress messages. Ours is the whole of Conn.Write, with
+// framing. The others compress and do nothing else.
 func compressing() ([]operation, error) {
 	var ops []operation
 	std, err := flate.NewWriter(io.Discard, 1)
@@ -48,8 +51,12 @@ func compressing() ([]operation, error) {
 		i := 0
 		next := func() []byte { i++; return t[i%len(t)] }
 		ops = append(ops,
-			operation{group, "compress/flate", n, func() (int, error) { return deflate(std, next()) }},
-			operation{group, "klauspost/compress/flate", n, func() (int, error) { return deflate(klaus, next()) }},
+			operation{group, "compress/flate", n, func() (int, error) {
+				return deflate(std, next())
+			}},
+			operation{group, "klauspost/compress/flate", n, func() (int, error) {
+				return deflate(klaus, next())
+			}},
 			operation{group, "ours Write", n, func() (int, error) {
 				before := s.written
 				err := c.Write(context.Background(), ws.Text, next())
@@ -65,11 +72,11 @@ type counter int
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// out is where deflate's output goes: one for all, so that none is allocated.
+// out gets the output of deflate. There is one for all calls, so that none allocates its own.
 var out counter
 
-// deflate makes one message's payload and returns its length, without the four
-// bytes of RFC 7692 section 7.2.1.
+// deflate compresses one message and returns the length of its payload. That is without the four
+// bytes that RFC 7692 section 7.2.1 removes.
 func deflate(w writer, p []byte) (int, error) {
 	out = 0
 	w.Reset(&out)
@@ -80,15 +87,14 @@ func deflate(w writer, p []byte) (int, error) {
 	return int(out) - len(tail), err
 }
 
-// inflating is the decompression of messages that compress/flate has made: ours
-// is the whole of Conn.ReadInto, with framing, unmasking and the check of the
-// text.
+// inflating returns the operations that decompress messages, which compress/flate has compressed.
+// Ours is the whole of Conn.ReadInto, with framing, unmasking and the check of the text.
 func inflating() ([]operation, error) {
 	var ops []operation
 	for _, n := range sizes {
 		group := "decompress " + size(n) + " of JSON"
 		t := texts(n)
-		payloads, err := compressed(t)
+		payloads, err := compressAll(t)
 		if err != nil {
 			return nil, err
 		}
@@ -101,12 +107,18 @@ func inflating() ([]operation, error) {
 		i, j, k := 0, 0, 0
 		var buf []byte
 		ops = append(ops,
-			operation{group, "compress/flate", n, func() (int, error) { i++; return 0, std.check(payloads[i%len(t)], t[i%len(t)]) }},
-			operation{group, "klauspost/compress/flate", n, func() (int, error) { j++; return 0, klaus.check(payloads[j%len(t)], t[j%len(t)]) }},
+			operation{group, "compress/flate", n, func() (int, error) {
+				i++
+				return 0, std.check(payloads[i%len(t)], t[i%len(t)])
+			}},
+			operation{group, "klauspost/compress/flate", n, func() (int, error) {
+				j++
+				return 0, klaus.check(payloads[j%len(t)], t[j%len(t)])
+			}},
 			operation{group, "ours ReadInto", n, func() (int, error) {
 				_, got, err := c.ReadInto(context.Background(), buf[:0])
 				if err == nil {
-					err = same(got, t[k%len(t)])
+					err = checkSame(got, t[k%len(t)])
 				}
 				buf = got
 				k++
@@ -117,7 +129,7 @@ func inflating() ([]operation, error) {
 	return ops, nil
 }
 
-// size is a number of bytes for people.
+// size returns a number of bytes as text.
 func size(n int) string {
 	if n >= 1<<10 {
 		return fmt.Sprintf("%d KiB", n>>10)
@@ -125,16 +137,15 @@ func size(n int) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// What RFC 7692 section 7.2.1 takes off a message, and an empty block that ends
-// the stream.
+// What may follow the payload of a compressed message in a stream of DEFLATE.
 const (
-	tail  = "\x00\x00\xff\xff"
-	final = "\x01\x00\x00\xff\xff"
+	tail  = "\x00\x00\xff\xff"     // the end that is not sent (RFC 7692 section 7.2.1)
+	final = "\x01\x00\x00\xff\xff" // an empty block that ends the stream
 )
 
-// compressed returns the payloads of messages. Behind each, within its
+// compressAll returns the payloads of the compressed messages. Behind each payload, within its
 // capacity, lie tail and final.
-func compressed(texts [][]byte) (payloads [][]byte, err error) {
+func compressAll(texts [][]byte) (payloads [][]byte, err error) {
 	for _, p := range texts {
 		var b bytes.Buffer
 		w, err := flate.NewWriter(&b, flate.DefaultCompression)
@@ -155,10 +166,10 @@ type inflater struct {
 	buf []byte
 }
 
-// newInflater makes one for messages of n bytes.
+// newInflater returns an inflater for messages of n bytes.
 func newInflater(r io.Reader, n int) *inflater { return &inflater{r: r, buf: make([]byte, n)} }
 
-// check inflates a payload that compressed has made.
+// check inflates a payload that compressAll has made. It returns an error if the text is not want.
 func (z *inflater) check(payload, want []byte) error {
 	z.src.Reset(payload[:len(payload)+len(tail)+len(final)])
 	if err := z.r.(flate.Resetter).Reset(&z.src, nil); err != nil {
@@ -167,5 +178,5 @@ func (z *inflater) check(payload, want []byte) error {
 	if _, err := io.ReadFull(z.r, z.buf); err != nil {
 		return err
 	}
-	return same(z.buf, want)
+	return checkSame(z.buf, want)
 }

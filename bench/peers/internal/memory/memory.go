@@ -18,21 +18,23 @@ import (
 	"github.com/rfc6455/ws/bench/peers/internal/sample"
 )
 
-// operation is one thing that is measured: f does it once, and reports how many
-// bytes it made on the wire where that is of interest.
+// operation is something that is measured. f does it once. f returns how many bytes that made on
+// the wire, or 0 if that does not matter.
 type operation struct {
 	group, name string
-	size        int
+	size        int // of the message, in bytes
 	f           func() (wire int, err error)
 }
 
-// errWrong is what a check before the timing says.
+// errWrong is the error of an operation whose result is not the message that was sent.
 var errWrong = errors.New("the message is not the one that was sent")
 
 // All measures every operation once, for at least d of CPU time each.
 func All(d time.Duration) ([]report.Micro, error) {
 	var all []operation
-	for _, list := range []func() ([]operation, error){reading, writing, compressing, inflating} {
+	for _, list := range []func() ([]operation, error){
+		reading, writing, compressing, inflating,
+	} {
 		ops, err := list()
 		if err != nil {
 			return nil, err
@@ -50,8 +52,8 @@ func All(d time.Duration) ([]report.Micro, error) {
 	return out, nil
 }
 
-// measure repeats the operation until that takes d. It counts CPU time, as for
-// the servers: package testing's benchmarks count the time on the wall.
+// measure repeats the operation until that takes d. It counts CPU time, as it is done for the
+// servers. The benchmarks of package testing count the time on the wall.
 func (op *operation) measure(d time.Duration) (report.Micro, error) {
 	for n := 1; ; {
 		before, err := process.Now()
@@ -70,12 +72,13 @@ func (op *operation) measure(d time.Duration) (report.Micro, error) {
 		if took >= d || n >= 1<<30 {
 			return op.result(n, wire, took, after.Allocs-before.Allocs), nil
 		}
-		// A tenth more than it seems to take, but not more than a hundred times
-		// as many as were tried.
+		// Next time, do a tenth more than d seems to have time for, but at most a hundred times as
+		// many as this time.
 		n = min(100*n, max(n+1, int(1.1*float64(n)*float64(d)/float64(max(took, 1)))))
 	}
 }
 
+// repeat does the operation n times. It returns how many bytes that made on the wire.
 func (op *operation) repeat(n int) (wire int, err error) {
 	for range n {
 		w, err := op.f()
@@ -87,6 +90,7 @@ func (op *operation) repeat(n int) (wire int, err error) {
 	return wire, nil
 }
 
+// result returns the measurement, given what n operations came to.
 func (op *operation) result(n, wire int, took time.Duration, allocs uint64) report.Micro {
 	ns := float64(took) / float64(n)
 	return report.Micro{
@@ -97,7 +101,7 @@ func (op *operation) result(n, wire int, took time.Duration, allocs uint64) repo
 
 const small = 128 // bytes of a small message
 
-// reading is the receiving of small masked messages.
+// reading returns the operations that receive small masked messages.
 func reading() ([]operation, error) {
 	const group = "read 128 B, binary, masked"
 	ctx := context.Background()
@@ -120,8 +124,14 @@ func reading() ([]operation, error) {
 		return 0, err
 	}
 	return []operation{
-		{group, "gorilla ReadMessage", small, func() (int, error) { _, got, err := g.ReadMessage(); return check(got, err) }},
-		{group, "ours Read", small, func() (int, error) { _, got, err := c1.Read(ctx); return check(got, err) }},
+		{group, "gorilla ReadMessage", small, func() (int, error) {
+			_, got, err := g.ReadMessage()
+			return check(got, err)
+		}},
+		{group, "ours Read", small, func() (int, error) {
+			_, got, err := c1.Read(ctx)
+			return check(got, err)
+		}},
 		{group, "ours ReadInto", small, func() (int, error) {
 			_, got, err := c2.ReadInto(ctx, buf[:0])
 			buf = got
@@ -130,9 +140,12 @@ func reading() ([]operation, error) {
 	}, nil
 }
 
-// writing is the sending of small messages, by both sides.
+// writing returns the operations that send small messages, as a server and as a client.
 func writing() ([]operation, error) {
-	const plain, masked = "write 128 B, binary, as a server", "write 128 B, binary, as a client (masked)"
+	const (
+		plain  = "write 128 B, binary, as a server"
+		masked = "write 128 B, binary, as a client (masked)"
+	)
 	ctx := context.Background()
 	p := sample.Bytes(2, small)
 	gs, err := gorillaServer(&stream{})
@@ -143,17 +156,26 @@ func writing() ([]operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, c := ours(&stream{}, frame.Server, nil), ours(&stream{wire: make([]byte, 1)}, frame.Client, nil)
+	s := ours(&stream{}, frame.Server, nil)
+	c := ours(&stream{wire: make([]byte, 1)}, frame.Client, nil)
 	return []operation{
-		{plain, "gorilla WriteMessage", small, func() (int, error) { return 0, gs.WriteMessage(websocket.BinaryMessage, p) }},
-		{plain, "ours Write", small, func() (int, error) { return 0, s.Write(ctx, ws.Binary, p) }},
-		{masked, "gorilla WriteMessage", small, func() (int, error) { return 0, gc.WriteMessage(websocket.BinaryMessage, p) }},
-		{masked, "ours Write", small, func() (int, error) { return 0, c.Write(ctx, ws.Binary, p) }},
+		{plain, "gorilla WriteMessage", small, func() (int, error) {
+			return 0, gs.WriteMessage(websocket.BinaryMessage, p)
+		}},
+		{plain, "ours Write", small, func() (int, error) {
+			return 0, s.Write(ctx, ws.Binary, p)
+		}},
+		{masked, "gorilla WriteMessage", small, func() (int, error) {
+			return 0, gc.WriteMessage(websocket.BinaryMessage, p)
+		}},
+		{masked, "ours Write", small, func() (int, error) {
+			return 0, c.Write(ctx, ws.Binary, p)
+		}},
 	}, nil
 }
 
-// texts are different messages of n bytes: a processor learns a single one by
-// heart.
+// texts returns different messages of n bytes. If there were only one, the processor would learn to
+// predict it.
 func texts(n int) [][]byte {
 	var all [][]byte
 	for seed := range uint64(16) {
@@ -162,8 +184,8 @@ func texts(n int) [][]byte {
 	return all
 }
 
-// same reports an error unless the texts are equal.
-func same(got, want []byte) error {
+// checkSame returns an error if the texts are not equal.
+func checkSame(got, want []byte) error {
 	if !bytes.Equal(got, want) {
 		return errWrong
 	}

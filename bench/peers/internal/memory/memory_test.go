@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestAll: every operation works; those that compare what they read say so.
+// TestAll checks that every operation works. Those that read compare what they have read.
 func TestAll(t *testing.T) {
 	all, err := All(time.Microsecond)
 	if err != nil {

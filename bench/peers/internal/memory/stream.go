@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package memory measures libraries without system calls: connections over
-// streams in memory, and DEFLATE codecs on whole messages.
+// Package memory measures libraries without system calls. It measures connections over streams in
+// memory, and DEFLATE codecs on whole messages.
 package memory
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,19 +20,29 @@ import (
 	"github.com/rfc6455/ws/handshake"
 )
 
-// stream is a transport that gives the same bytes again and again, as many as
-// are asked for, and takes everything.
+// stream is a transport from which the same bytes can be read again and again, as many as are asked
+// for. It counts what is written to it and drops it.
 type stream struct {
-	net.Conn // nil: addresses are not asked for
+	net.Conn // nil: nobody asks for addresses
 	wire     []byte
-	pos      int
-	written  int
+	pos      int  // in wire, of the next byte
+	written  int  // bytes
+	expired  bool // the read deadline has passed
 }
 
 func (s *stream) Read(p []byte) (int, error) {
+	if s.expired {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n := copy(p, s.wire[s.pos:])
 	s.pos = (s.pos + n) % len(s.wire)
 	return n, nil
+}
+
+// SetReadDeadline sets a deadline that has passed, or none. It knows no other.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.expired = !t.IsZero()
+	return nil
 }
 
 func (s *stream) Write(p []byte) (int, error) {
@@ -41,11 +52,11 @@ func (s *stream) Write(p []byte) (int, error) {
 
 func (s *stream) Close() error                     { return nil }
 func (s *stream) SetDeadline(time.Time) error      { return nil }
-func (s *stream) SetReadDeadline(time.Time) error  { return nil }
 func (s *stream) SetWriteDeadline(time.Time) error { return nil }
 
-// wire is a client's frames with the payloads, all of them in turn as often as
-// it takes for reads of any size.
+// wire returns a client's frames with the payloads in turn. Together they are 64 KiB or more, so
+// that one read can return as much as a buffer holds. After the last frame the first payload comes
+// next.
 func wire(payloads [][]byte, h frame.Header) ([]byte, error) {
 	e := frame.Encoder{Role: frame.Client, AllowRSV1: true}
 	var out []byte
@@ -59,7 +70,7 @@ func wire(payloads [][]byte, h frame.Header) ([]byte, error) {
 	return out, nil
 }
 
-// ours is a server's connection, with compression where deflate is not nil.
+// ours returns a connection of this module. It compresses if deflate is not nil.
 func ours(s *stream, role frame.Role, deflate *handshake.Deflate) *ws.Conn {
 	var cfg ws.Config
 	if deflate != nil {
@@ -68,7 +79,7 @@ func ours(s *stream, role frame.Role, deflate *handshake.Deflate) *ws.Conn {
 	return ws.New(s, role, ws.Negotiated{Deflate: deflate}, cfg)
 }
 
-// gorillaServer is a server's connection of gorilla/websocket.
+// gorillaServer returns a server's connection of gorilla/websocket.
 func gorillaServer(s *stream) (*websocket.Conn, error) {
 	r, err := http.NewRequest(http.MethodGet, "http://memory.invalid/", nil)
 	if err != nil {
@@ -89,12 +100,12 @@ type hijacker struct {
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	// Readers and writers of the size that net/http has. The reader must be
-	// empty: it would count as bytes that came too early.
+	// The reader and the writer have the sizes that net/http uses. The reader must be empty, since
+	// a client must not send anything before it has the response.
 	return h.s, bufio.NewReadWriter(bufio.NewReader(h.s), bufio.NewWriter(h.s)), nil
 }
 
-// gorillaClient is a client's connection of gorilla/websocket.
+// gorillaClient returns a client's connection of gorilla/websocket.
 func gorillaClient(s *stream) (*websocket.Conn, error) {
 	c := &answering{stream: s}
 	d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return c, nil }}
@@ -113,8 +124,9 @@ func (a *answering) Write(p []byte) (int, error) {
 	if a.response == nil {
 		_, rest, _ := strings.Cut(string(p), name)
 		key, _, _ := strings.Cut(rest, "\r\n")
-		a.response = strings.NewReader(fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
-			"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", handshake.Accept(key)))
+		a.response = strings.NewReader(fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\n"+
+			"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+			handshake.Accept(key)))
 	}
 	return a.stream.Write(p)
 }

@@ -1,8 +1,7 @@
 //go:build linux
 
-// Package process starts the measured server and the load generator as
-// processes of their own, each pinned to a core, and talks with them: one line
-// of JSON for each question and each answer.
+// Package process starts the measured server and the load generator as processes of their own, each
+// pinned to a core, and talks with them. Each question and each answer is one line of JSON.
 package process
 
 import (
@@ -19,7 +18,7 @@ import (
 	"unsafe"
 )
 
-// Child is a process of ours.
+// Child is a process that [Start] has started. It is for one goroutine.
 type Child struct {
 	cmd *exec.Cmd
 	in  *json.Encoder
@@ -49,9 +48,8 @@ func Start(core int, args ...string) (*Child, error) {
 	return &Child{cmd: cmd, in: json.NewEncoder(in), to: in, out: bufio.NewReader(out)}, nil
 }
 
-// startOn starts cmd from a thread that is pinned to the core: a process
-// inherits the mask of the thread that made it, and its Go runtime then runs
-// one goroutine at a time. The thread is not used again.
+// startOn starts cmd from a thread that is pinned to the core. The process inherits the mask of
+// that thread, and its Go runtime then runs one goroutine at a time. The thread is not used again.
 func startOn(core int, cmd *exec.Cmd) error {
 	result := make(chan error)
 	go func() {
@@ -72,24 +70,25 @@ func pin(core int) error {
 		return fmt.Errorf("there is no core %d", core)
 	}
 	mask[core/64] = 1 << (core % 64)
-	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY,
+		0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
 	if errno != 0 {
 		return fmt.Errorf("pin to core %d: %w", core, errno)
 	}
 	return nil
 }
 
-// reply is an answer of a child: a value or what went wrong.
+// reply is an answer of a child: a value, or the text of an error.
 type reply struct {
 	Value json.RawMessage `json:",omitempty"`
 	Error string          `json:",omitempty"`
 }
 
-// patience is how long a child may take for one answer.
+// patience is how long a child may take for one answer. After that it is killed.
 const patience = 2 * time.Minute
 
-// Ask sends a question, if it is not nil, and decodes the answer into answer,
-// if that is not nil.
+// Ask sends the question, unless that is nil. Then it waits for an answer, and decodes that into
+// answer, unless answer is nil.
 func (c *Child) Ask(question, answer any) error {
 	if question != nil {
 		if err := c.in.Encode(question); err != nil {
@@ -115,7 +114,8 @@ func (c *Child) Ask(question, answer any) error {
 	return json.Unmarshal(r.Value, answer)
 }
 
-// Stop ends the process, by the end of its input, and waits for that.
+// Stop closes the input of the process, which ends the process, and waits until it has ended. A
+// process that is still there after 5 s is killed.
 func (c *Child) Stop() {
 	_ = c.to.Close()
 	killer := time.AfterFunc(5*time.Second, func() { _ = c.cmd.Process.Kill() })
@@ -123,7 +123,7 @@ func (c *Child) Stop() {
 	killer.Stop()
 }
 
-// Answer writes one answer of a child to w: v, or err if that is not nil.
+// Answer writes one answer to w, for a child. The answer is err if that is not nil, and else v.
 func Answer(w io.Writer, v any, err error) error {
 	var r reply
 	if err != nil {

@@ -22,8 +22,8 @@ type Usage struct {
 	Heap, Stack, RSS uint64
 }
 
-// Now is this process's usage. The CPU time is read last, so that the reading
-// of the rest counts for the time before.
+// Now returns this process's usage. It reads the CPU time last, so that the time that it takes
+// itself counts as used before.
 func Now() (Usage, error) {
 	var u Usage
 	var m runtime.MemStats
@@ -42,9 +42,9 @@ func Now() (Usage, error) {
 	return u, nil
 }
 
-// Settled is Now with nothing but what is in use: garbage collected, pools
-// empty, and free pages given back to the operating system.
-func Settled() (Usage, error) {
+// Settle is [Now] after everything that is not in use was freed. It collects the garbage, which
+// empties the pools, and gives free pages back to the operating system.
+func Settle() (Usage, error) {
 	for range 3 { // a sync.Pool keeps what it has through one collection
 		runtime.GC()
 	}
@@ -52,8 +52,8 @@ func Settled() (Usage, error) {
 	return Now()
 }
 
-// rss is the resident set as the kernel counts it page by page; the number in
-// /proc/self/statm may lag behind.
+// rss returns the size of the resident set in bytes, as the kernel counts it page by page. The
+// number in /proc/self/statm may be out of date.
 func rss() (uint64, error) {
 	f, err := os.Open("/proc/self/smaps_rollup")
 	if err != nil {

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// Layout says what the report is made of.
+// Layout says what is in the report.
 type Layout struct {
 	Baseline string // the server that ratios refer to
 	Servers  []Server
 	Sections []Section
+	Overview Overview
 }
 
 // Server is one column of the report.
@@ -34,14 +35,14 @@ type Section struct {
 // Cell is one row.
 type Cell struct {
 	Name, Title string
-	Base        string // the cell whose baseline server is the measure
+	Base        string // the cell whose baseline the ratios refer to
 }
 
-// preface is the report's beginning; what it says of the run is put in.
+// preface is the format of the report's beginning. Its arguments describe the run.
 const preface = `# Benchmarks
 
-This file is written by ` + "`make bench-peers`" + `; don't edit it. It shows one run on one machine, including the cells
-where this module is not the best. Numbers of other machines differ, and so may the ratios: repeat it on yours.
+` + "`make bench-peers`" + ` writes this file; don't edit it. It shows one run on one machine, including the cells in which this
+module is not the best. Numbers of other machines differ, and so may the ratios: repeat it on yours.
 
 - Machine: %s
 - When: %s; load average at the beginning: %s
@@ -52,33 +53,33 @@ where this module is not the best. Numbers of other machines differ, and so may 
 
 Server and load generator are two processes on a core each, connected over loopback. The load generator is the same for
 all: an epoll loop that sends frames made beforehand. Before a cell is timed, two rounds of answers on every connection
-are compared with what was sent, byte for byte (ten rounds where the connections then fall idle). Each cell, server and
-repetition has fresh processes; the servers take turns within a cell, and ratios are taken within a repetition, so that
-a machine that is slow for a while is slow for all. (Connections that are left alone for a minute are so while other
-cells are measured: they use no CPU time.)
+are compared with what was sent, byte for byte (ten rounds if the connections then fall idle). Each cell, server and
+repetition has fresh processes. The servers take turns within a cell, and ratios are taken within a repetition, so that
+a machine that is slow for a while is slow for all. (While connections are left alone for a minute, other cells are
+measured: idle connections use no CPU time.)
 
 The number that counts is the **server's CPU time for each message** (getrusage: user and system, all of the process,
-garbage collection included). Throughput and latencies depend on the two processes' turns and on whatever else runs on
-the machine; they are shown and prove less.
+garbage collection included). Throughput and latencies depend on how the two processes take turns, and on whatever else
+runs on the machine. They are shown, and prove less.
 
 The servers:
 
 %s
 `
 
-// WriteDoc writes benchmarks.md and its plots, in a folder named benchmarks
-// beside it, to the folder dir.
+// WriteDoc writes benchmarks.md to the folder dir. The plots go to a folder benchmarks in dir, and
+// the figures of README's plot to figures.json there.
 func (r *Run) WriteDoc(dir string, l *Layout) error {
 	plots := filepath.Join(dir, "benchmarks")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, preface, r.Machine, r.When.Format("2006-01-02 15:04 MST"), r.Machine.Load, r.Reps, r.Duration,
-		libraries(r.Versions), abouts(l))
-	r.repeat(&b)
+	fmt.Fprintf(&b, preface, r.Machine, r.When.Format("2006-01-02 15:04 MST"), r.Machine.Load,
+		r.Reps, r.Duration, libraries(r.Versions), abouts(l))
+	r.writeHowTo(&b)
 	for i := range l.Sections {
-		s := r.present(l.Sections[i])
+		s := r.withResults(l.Sections[i])
 		if len(s.Cells) == 0 {
 			continue
 		}
@@ -86,16 +87,23 @@ func (r *Run) WriteDoc(dir string, l *Layout) error {
 		if err := os.WriteFile(filepath.Join(plots, name), r.plot(&s, l), 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n![%s](benchmarks/%s)\n\n", s.Title, s.Text, s.Title, name)
-		r.ratios(&b, &s, l)
-		r.details(&b, &s, l)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n![%s](benchmarks/%s)\n\n",
+			s.Title, s.Text, s.Title, name)
+		r.writeRatios(&b, &s, l)
+		r.writeDetails(&b, &s, l)
 	}
-	r.inMemory(&b)
-	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), b.Bytes(), 0o644)
+	r.writeMemory(&b)
+	if err := os.WriteFile(filepath.Join(dir, "benchmarks.md"), b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	if err := r.figures(l).Write(FiguresFile(dir)); err != nil {
+		return err
+	}
+	return WriteOverview(dir, l)
 }
 
-// repeat says how to do it again.
-func (r *Run) repeat(b *bytes.Buffer) {
+// writeHowTo writes how to repeat the run.
+func (r *Run) writeHowTo(b *bytes.Buffer) {
 	fmt.Fprintf(b, `
 ## To repeat it
 
@@ -111,6 +119,7 @@ This run was: %s
 `, "`"+r.Command+"`")
 }
 
+// abouts returns a list of the servers, with what each does.
 func abouts(l *Layout) string {
 	var lines []string
 	for _, s := range l.Servers {
@@ -123,11 +132,14 @@ func abouts(l *Layout) string {
 	return strings.Join(lines, "\n")
 }
 
-// libraries are the modules that are compared, without what those need.
+// libraries returns those of the modules that are compared. It leaves out the modules that these
+// need.
 func libraries(versions []string) string {
 	var out []string
 	for _, v := range versions {
-		for _, name := range []string{"websocket ", "/ws ", "/gws ", "x/net ", "/fasthttp ", "klauspost/compress "} {
+		for _, name := range []string{
+			"websocket ", "/ws ", "/gws ", "x/net ", "/fasthttp ", "klauspost/compress ",
+		} {
 			if strings.Contains(v, name) {
 				out = append(out, v)
 				break
@@ -137,8 +149,8 @@ func libraries(versions []string) string {
 	return strings.Join(out, ", ")
 }
 
-// present is the section with the cells that were measured.
-func (r *Run) present(s Section) Section {
+// withResults returns the section with only those cells that were measured.
+func (r *Run) withResults(s Section) Section {
 	all := s.Cells
 	s.Cells = nil
 	for _, c := range all {
@@ -149,7 +161,7 @@ func (r *Run) present(s Section) Section {
 	return s
 }
 
-// slug is a title as a file name.
+// slug returns the file name for a title.
 func slug(title string) string {
 	return strings.ReplaceAll(strings.ToLower(title), " ", "-")
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Machine says where a run was.
+// Machine describes the machine of a run.
 type Machine struct {
 	CPU    string
 	Cores  int
@@ -18,7 +18,7 @@ type Machine struct {
 	Load   string // the load average at the beginning
 }
 
-// ThisMachine describes this one.
+// ThisMachine returns the description of this machine.
 func ThisMachine() Machine {
 	return Machine{
 		CPU:    field("/proc/cpuinfo", "model name"),
@@ -29,11 +29,12 @@ func ThisMachine() Machine {
 	}
 }
 
-// String is the machine in one line.
+// String returns the description in one line, without the load.
 func (m Machine) String() string {
 	return fmt.Sprintf("%s, %d cores, %s, %s", m.CPU, m.Cores, m.Kernel, m.Go)
 }
 
+// firstLine returns the first line of a file. It is "unknown" if the file can't be read.
 func firstLine(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -43,7 +44,8 @@ func firstLine(name string) string {
 	return line
 }
 
-// field is the value of the first "name : value" line.
+// field returns the value of the first line of the form "name : value". It is "unknown" if there is
+// none.
 func field(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -58,7 +60,8 @@ func field(file, name string) string {
 	return "unknown"
 }
 
-// Versions lists the modules that this program was built of.
+// Versions returns the modules that this program was built from, with their versions. It leaves out
+// the modules of this repository.
 func Versions() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -66,7 +69,7 @@ func Versions() []string {
 	}
 	var all []string
 	for _, m := range info.Deps {
-		if m.Replace == nil { // ours is this tree
+		if m.Replace == nil { // this repository's are replaced
 			all = append(all, m.Path+" "+m.Version)
 		}
 	}

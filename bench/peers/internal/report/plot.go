@@ -6,7 +6,7 @@ import (
 	"html"
 )
 
-// The plot's measures, in pixels.
+// Sizes in the plot, in pixels.
 const (
 	plotWidth  = 860
 	labelWidth = 210
@@ -16,7 +16,7 @@ const (
 	groupGap   = 30
 )
 
-// The plot's colours: readable on white and on black.
+// The colours of the plot. They can be read on white and on black.
 const (
 	colourOurs  = "#2f7fd1"
 	colourBase  = "#c2622d"
@@ -25,8 +25,8 @@ const (
 	colourText  = "#7a7f87"
 )
 
-// plot draws the section's value: for each cell a group of bars, one for each
-// server, with the spread over the repetitions as a line.
+// plot returns a drawing of the section's value, as SVG. Each cell is a group of bars, with one bar
+// for each server. A line shows the spread over the repetitions.
 func (r *Run) plot(s *Section, l *Layout) []byte {
 	var body bytes.Buffer
 	y := 40
@@ -34,10 +34,12 @@ func (r *Run) plot(s *Section, l *Layout) []byte {
 		y = r.plotCell(&body, s, l, c, y)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, sans-serif" font-size="12" fill="%s">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" `+
+		`width="%d" height="%d" font-family="system-ui, sans-serif" font-size="12" fill="%s">`+"\n",
 		plotWidth, y, plotWidth, y, colourText)
 	fmt.Fprintf(&b, "<title>%s</title>\n", html.EscapeString(s.Title+": "+headings[s.Value]))
-	fmt.Fprintf(&b, `<text x="8" y="20" font-size="14">%s: %s, less is better. Blue: this module; the thin line: lowest to highest</text>`+"\n",
+	fmt.Fprintf(&b, `<text x="8" y="20" font-size="14">%s: %s, less is better. `+
+		`Blue: this module; the thin line: lowest to highest</text>`+"\n",
 		html.EscapeString(s.Title), headings[s.Value])
 	b.Write(body.Bytes())
 	b.WriteString("</svg>\n")
@@ -56,7 +58,8 @@ func (r *Run) plotCell(b *bytes.Buffer, s *Section, l *Layout, c Cell, y int) in
 	const width = plotWidth - labelWidth - valueWidth
 	x := func(v float64) float64 { return labelWidth + max(0, v)/most*width }
 	y += 16
-	fmt.Fprintf(b, `<text x="8" y="%d" font-weight="600">%s</text>`+"\n", y, html.EscapeString(c.Title))
+	fmt.Fprintf(b, `<text x="8" y="%d" font-weight="600">%s</text>`+"\n",
+		y, html.EscapeString(c.Title))
 	y += 8
 	for _, sv := range l.Servers {
 		v := r.Value(c.Name, sv.Name, s.Value)
@@ -64,21 +67,27 @@ func (r *Run) plotCell(b *bytes.Buffer, s *Section, l *Layout, c Cell, y int) in
 			continue
 		}
 		middle := y + barHeight/2
-		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, labelWidth-8, middle+4, sv.Name)
-		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, labelWidth, y, x(v.Median)-labelWidth, barHeight, colour(sv, l))
+		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%s</text>`,
+			labelWidth-8, middle+4, sv.Name)
+		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`,
+			labelWidth, y, x(v.Median)-labelWidth, barHeight, colour(sv, l))
 		if v.N > 1 {
-			fmt.Fprintf(b, `<path d="M%.1f %dH%.1f" stroke="%s"/>`, x(v.Min), middle, x(v.Max), colourText)
+			fmt.Fprintf(b, `<path d="M%.1f %dH%.1f" stroke="%s"/>`,
+				x(v.Min), middle, x(v.Max), colourText)
 		}
 		label := number(v.Median)
-		if q := r.Ratio(c.Name, sv.Name, s.Value, c.Base, l.Baseline); q.N > 0 && sv.Name != l.Baseline {
+		q := r.Ratio(c.Name, sv.Name, s.Value, c.Base, l.Baseline)
+		if q.N > 0 && sv.Name != l.Baseline {
 			label += fmt.Sprintf("  ×%.2f", q.Median)
 		}
-		fmt.Fprintf(b, `<text x="%.1f" y="%d">%s</text>`+"\n", x(max(v.Max, v.Median))+6, middle+4, label)
+		fmt.Fprintf(b, `<text x="%.1f" y="%d">%s</text>`+"\n",
+			x(max(v.Max, v.Median))+6, middle+4, label)
 		y += barHeight + barGap
 	}
 	return y + groupGap - 16
 }
 
+// colour returns the colour of the server's bars.
 func colour(s Server, l *Layout) string {
 	switch {
 	case s.Ours:

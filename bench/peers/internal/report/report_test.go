@@ -17,16 +17,32 @@ func example() (*Run, *Layout) {
 	r := &Run{Reps: 3, Duration: time.Second, Machine: Machine{CPU: "a processor", Cores: 2}}
 	for rep, scale := range []float64{1, 10, 2} { // a machine that is slow for a while
 		for server, cpu := range map[string]float64{"ours": 4, "base": 8, "bare": 3} {
-			r.Results = append(r.Results, Measurement{Cell: "echo", Server: server, Rep: rep, Values: map[string]float64{CPU: cpu * scale, P99: 1}})
+			r.Results = append(r.Results, Measurement{
+				Cell: "echo", Server: server, Rep: rep,
+				Values: map[string]float64{CPU: cpu * scale, P99: 1},
+			})
 		}
 	}
-	r.Micro = []Micro{{Group: "write", Name: "theirs", NS: 100}, {Group: "write", Name: "ours", NS: 50}}
+	r.Micro = []Micro{
+		{Group: "write", Name: "theirs", NS: 100},
+		{Group: "write", Name: "ours", NS: 50},
+	}
 	l := &Layout{
 		Baseline: "base",
-		Servers:  []Server{{Name: "ours", Ours: true}, {Name: "base"}, {Name: "bare"}, {Name: "absent"}},
+		Servers: []Server{
+			{Name: "ours", Ours: true}, {Name: "base"}, {Name: "bare"}, {Name: "absent"},
+		},
 		Sections: []Section{
-			{Title: "Ping pong", Value: CPU, Columns: []string{CPU, P99}, Cells: []Cell{{"echo", "echo & more", "echo"}, {"none", "none", "none"}}},
+			{
+				Title: "Ping pong", Value: CPU, Columns: []string{CPU, P99},
+				Cells: []Cell{{"echo", "echo & more", "echo"}, {"none", "none", "none"}},
+			},
 			{Title: "Empty", Value: RSS, Cells: []Cell{{"none", "none", "none"}}},
+		},
+		Overview: Overview{
+			Baseline: "the <base>",
+			Cells:    []Cell{{Name: "echo", Title: "an echo"}, {Name: "none", Title: "nothing"}},
+			Series:   []Series{{"ours", "one way"}, {"absent", "no way"}},
 		},
 	}
 	return r, l
@@ -37,7 +53,7 @@ func TestMedianAndRatio(t *testing.T) {
 	if got := r.Value("echo", "ours", CPU); got != (Spread{8, 4, 40, 3}) {
 		t.Errorf("value: %+v", got)
 	}
-	// Taken within a repetition, the ratio does not see the slow one.
+	// Ratios are taken within a repetition, so that the slow repetition does not show.
 	if got := r.Ratio("echo", "ours", CPU, "echo", "base"); got != (Spread{0.5, 0.5, 0.5, 3}) {
 		t.Errorf("ratio: %+v", got)
 	}
@@ -61,7 +77,8 @@ func TestDoc(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a processor, 2 cores", "| echo & more | **8.00** (0.50) | 16.0 (1.00) | 6.00 (0.38) |",
-		"| ours | 8.00 (4.00 to 40.0) | 1.00 | 0.50 |", "| ours | 50.0 |", "benchmarks/ping-pong.svg",
+		"| ours | 8.00 (4.00 to 40.0) | 1.00 | 0.50 |", "| ours | 50.0 |",
+		"benchmarks/ping-pong.svg",
 	} {
 		if !bytes.Contains(doc, []byte(want)) {
 			t.Errorf("benchmarks.md does not say %q:\n%s", want, doc)
@@ -82,7 +99,40 @@ func TestDoc(t *testing.T) {
 	}
 }
 
-// wellFormed checks that an XML parser takes it.
+// TestOverview checks that README's plot is that of the figures that are kept, and can be drawn
+// from them alone.
+func TestOverview(t *testing.T) {
+	r, l := example()
+	dir := t.TempDir()
+	if err := r.WriteDoc(dir, l); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "benchmarks", "overview.svg")
+	svg, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, svg)
+	for want, n := range map[string]int{
+		"one way: 0.50": 1, "an echo": 1, "16.0 µs": 1, "the &lt;base&gt; = 1": 1,
+		"no way: ": 0, "nothing": 0,
+	} {
+		if got := strings.Count(string(svg), want); got != n {
+			t.Errorf("the plot says %q %d times, want %d", want, got, n)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteOverview(dir, l); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(name); err != nil || !bytes.Equal(again, svg) {
+		t.Errorf("drawn again, the plot differs; error %v", err)
+	}
+}
+
+// wellFormed checks that an XML parser accepts b.
 func wellFormed(t *testing.T, b []byte) {
 	for d := xml.NewDecoder(bytes.NewReader(b)); ; {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {

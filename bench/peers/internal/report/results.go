@@ -11,24 +11,24 @@ import (
 // The names of measured values.
 const (
 	CPU    = "cpu"    // server's CPU time for each message, µs
-	User   = "user"   // of that in the program
-	System = "system" // and in the kernel
+	User   = "user"   // the part of CPU in the program, µs
+	System = "system" // the part of CPU in the kernel, µs
 	Rate   = "rate"   // messages per second
-	P50    = "p50"    // µs
-	P99    = "p99"    // µs
+	P50    = "p50"    // median of the latency, µs
+	P99    = "p99"    // 99th percentile of the latency, µs
 	Allocs = "allocs" // objects that the server allocates for each message
-	Bytes  = "bytes"  // and their bytes
+	Bytes  = "bytes"  // the bytes of these objects
 
 	PerByte = "perbyte" // CPU time for each byte of text, ns
-	Wire    = "wire"    // compressed size of the answers, as a part of the text's
+	Wire    = "wire"    // compressed size of the answers, as a part of the size of the text
 
-	RSS   = "rss"   // for each connection, bytes
-	Heap  = "heap"  // of that on the heap
-	Stack = "stack" // and on stacks
-	Conns = "conns" // how many connections that was measured with
+	RSS   = "rss"   // resident memory for each connection, bytes
+	Heap  = "heap"  // memory on the heap for each connection, bytes
+	Stack = "stack" // memory in stacks for each connection, bytes
+	Conns = "conns" // with how many connections the memory was measured
 )
 
-// Measurement is one cell on one server, once.
+// Measurement is what one cell on one server came to, in one repetition.
 type Measurement struct {
 	Cell, Server string
 	Rep          int
@@ -41,11 +41,11 @@ type Micro struct {
 	Rep         int
 	NS          float64 // CPU time for each operation
 	Allocs      float64
-	MBs         float64 // 0: not told
-	Wire        float64 // compressed part of the text; 0: not told
+	MBs         float64 // MB/s; 0: not measured
+	Wire        float64 // compressed size, as a part of the size of the text; 0: not measured
 }
 
-// Run is everything that one run measured, as it is kept in a file.
+// Run is everything that one run has measured, as [Run.Write] writes it to a file.
 type Run struct {
 	When     time.Time
 	Machine  Machine
@@ -82,6 +82,7 @@ type Spread struct {
 	N                int
 }
 
+// spread returns the spread of the values, which it sorts.
 func spread(values []float64) Spread {
 	n := len(values)
 	if n == 0 {
@@ -91,7 +92,7 @@ func spread(values []float64) Spread {
 	return Spread{(values[(n-1)/2] + values[n/2]) / 2, values[0], values[n-1], n}
 }
 
-// Value is the spread of one value of one cell and server over the repetitions.
+// Value returns the spread over the repetitions of one value of one cell and server.
 func (r *Run) Value(cell, server, value string) Spread {
 	var all []float64
 	for _, m := range r.Results {
@@ -102,8 +103,8 @@ func (r *Run) Value(cell, server, value string) Spread {
 	return spread(all)
 }
 
-// Ratio is the spread of the value's ratio to that of another cell and server
-// in the same repetition.
+// Ratio returns the spread over the repetitions of a ratio: that of the value to the same value of
+// baseCell and baseServer, in the same repetition.
 func (r *Run) Ratio(cell, server, value, baseCell, baseServer string) Spread {
 	base := make(map[int]float64)
 	for _, m := range r.Results {
@@ -120,7 +121,7 @@ func (r *Run) Ratio(cell, server, value, baseCell, baseServer string) Spread {
 	return spread(all)
 }
 
-// micro is the spread of a value of an operation in memory.
+// micro returns the spread over the repetitions of one value of an operation in memory.
 func (r *Run) micro(group, name string, value func(Micro) float64) Spread {
 	var all []float64
 	for _, m := range r.Micro {
@@ -131,7 +132,7 @@ func (r *Run) micro(group, name string, value func(Micro) float64) Spread {
 	return spread(all)
 }
 
-// names are the distinct values of f over all, in the order of their coming.
+// names returns the values of f for all, each once, in the order in which they come.
 func names[T any](all []T, f func(T) string) []string {
 	var out []string
 	for _, v := range all {

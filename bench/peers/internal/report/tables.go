@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// headings of the columns.
+// headings has the headings of the columns, by the names of the values.
 var headings = map[string]string{
-	CPU: "CPU µs", User: "user µs", System: "system µs", Rate: "messages/s", P50: "p50 µs", P99: "p99 µs",
+	CPU: "CPU µs", User: "user µs", System: "system µs",
+	Rate: "messages/s", P50: "p50 µs", P99: "p99 µs",
 	Allocs: "allocations", Bytes: "bytes allocated", PerByte: "CPU ns/B", Wire: "wire",
 	RSS: "RSS B", Heap: "heap B", Stack: "stack B", Conns: "connections",
 }
 
-// number is v with about three digits.
+// number returns v with about three digits.
 func number(v float64) string {
 	switch {
 	case v == 0:
@@ -29,18 +30,21 @@ func number(v float64) string {
 }
 
 // row writes one line of a table.
-func row(b *bytes.Buffer, cells ...string) { fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | ")) }
+func row(b *bytes.Buffer, cells ...string) {
+	fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+}
 
-// rule writes the line below a table's heading: text, then numbers.
+// rule writes the line below a table's heading. The first column is text. The argument says how
+// many columns of numbers follow.
 func rule(b *bytes.Buffer, numbers int) {
 	b.WriteString("|---" + strings.Repeat("|--:", numbers) + "|\n")
 }
 
-// ratios is the section's main table: a row for each cell, a column for each
-// server: its value, and in brackets the ratio to the baseline. The best library
-// of a row is bold.
-func (r *Run) ratios(b *bytes.Buffer, s *Section, l *Layout) {
-	servers := r.measured(s, l)
+// writeRatios writes the main table of a section, with a row for each cell and a column for each
+// server. It shows the values and, in brackets, their ratios to the baseline. The best library of a
+// row is bold.
+func (r *Run) writeRatios(b *bytes.Buffer, s *Section, l *Layout) {
+	servers := r.serversIn(s, l)
 	head := []string{headings[s.Value]}
 	for _, sv := range servers {
 		head = append(head, sv.Name)
@@ -67,11 +71,12 @@ func (r *Run) ratios(b *bytes.Buffer, s *Section, l *Layout) {
 		}
 		row(b, line...)
 	}
-	fmt.Fprintf(b, "\nIn brackets: the ratio to %s in the same repetition, median. Bold: the lowest of the libraries.\n", l.Baseline)
+	fmt.Fprintf(b, "\nIn brackets: the ratio to %s in the same repetition, median. "+
+		"Bold: the lowest of the libraries.\n", l.Baseline)
 }
 
-// measured are the servers that have a value in the section.
-func (r *Run) measured(s *Section, l *Layout) []Server {
+// serversIn returns the servers that have a value in the section.
+func (r *Run) serversIn(s *Section, l *Layout) []Server {
 	var out []Server
 	for _, sv := range l.Servers {
 		for _, c := range s.Cells {
@@ -84,7 +89,7 @@ func (r *Run) measured(s *Section, l *Layout) []Server {
 	return out
 }
 
-// best is the library with the lowest value: bare is none.
+// best returns the name of the library with the lowest value. The server bare is no library.
 func (r *Run) best(cell, value string, servers []Server) string {
 	best, lowest := "", 0.0
 	for _, sv := range servers {
@@ -96,9 +101,10 @@ func (r *Run) best(cell, value string, servers []Server) string {
 	return best
 }
 
-// details is everything that was measured of the section, folded away.
-func (r *Run) details(b *bytes.Buffer, s *Section, l *Layout) {
-	b.WriteString("\n<details><summary>All values, with the spread over the repetitions</summary>\n")
+// writeDetails writes all values of the section, which a browser shows only when asked to.
+func (r *Run) writeDetails(b *bytes.Buffer, s *Section, l *Layout) {
+	b.WriteString("\n<details><summary>All values, with the spread over the repetitions" +
+		"</summary>\n")
 	for _, c := range s.Cells {
 		fmt.Fprintf(b, "\n%s:\n\n", c.Title)
 		head := []string{"server"}
@@ -107,7 +113,7 @@ func (r *Run) details(b *bytes.Buffer, s *Section, l *Layout) {
 		}
 		row(b, append(head, "ratio")...)
 		rule(b, len(s.Columns)+1)
-		for _, sv := range r.measured(s, l) {
+		for _, sv := range r.serversIn(s, l) {
 			line := []string{sv.Name}
 			for _, value := range s.Columns {
 				line = append(line, withSpread(r.Value(c.Name, sv.Name, value)))
@@ -121,7 +127,7 @@ func (r *Run) details(b *bytes.Buffer, s *Section, l *Layout) {
 	b.WriteString("\n</details>\n")
 }
 
-// withSpread is the median with the lowest and the highest value.
+// withSpread returns the median as text, with the lowest and the highest value.
 func withSpread(v Spread) string {
 	switch {
 	case v.N == 0:
@@ -132,23 +138,25 @@ func withSpread(v Spread) string {
 	return fmt.Sprintf("%s (%s to %s)", number(v.Median), number(v.Min), number(v.Max))
 }
 
-// inMemory is the section of what was measured without system calls.
-func (r *Run) inMemory(b *bytes.Buffer) {
+// writeMemory writes the section about what was measured without system calls.
+func (r *Run) writeMemory(b *bytes.Buffer) {
 	if len(r.Micro) == 0 {
 		return
 	}
-	b.WriteString("\n## In memory\n\nWithout system calls, on one core, by the CPU clock: connections over a stream in memory that holds many frames, and codecs on " +
-		"whole messages. Where a codec is compared, ours is the whole of Conn.Write or Conn.ReadInto, with framing, masks and the check of the text; " +
-		"the others compress or decompress and do nothing else. Ratios are to the first of each group.\n\n")
+	b.WriteString("\n## In memory\n\nWithout system calls, on one core, by the CPU clock: " +
+		"connections over a stream in memory that holds many frames, and codecs on whole " +
+		"messages. When codecs are compared, ours is the whole of Conn.Write or Conn.ReadInto, " +
+		"with framing, masks and the check of the text. The others compress or decompress and " +
+		"do nothing else. Ratios are to the first of each group.\n\n")
 	row(b, "", "", "CPU ns", "MB/s", "allocations", "wire", "ratio")
 	b.WriteString("|---|---|--:|--:|--:|--:|--:|\n")
 	for _, group := range names(r.Micro, func(m Micro) string { return m.Group }) {
-		r.microGroup(b, group)
+		r.writeGroup(b, group)
 	}
 }
 
-// microGroup is the rows of one group.
-func (r *Run) microGroup(b *bytes.Buffer, group string) {
+// writeGroup writes the rows of one group of measurements in memory.
+func (r *Run) writeGroup(b *bytes.Buffer, group string) {
 	first := 0.0
 	title := group
 	for _, name := range names(r.Micro, func(m Micro) string {
@@ -170,8 +178,10 @@ func (r *Run) microGroup(b *bytes.Buffer, group string) {
 		if wire.Median > 0 {
 			text = number(wire.Median)
 		}
-		row(b, title, name, withSpread(ns), number(value(func(m Micro) float64 { return m.MBs }).Median),
-			number(value(func(m Micro) float64 { return m.Allocs }).Median), text, fmt.Sprintf("%.2f", ns.Median/first))
+		speed := value(func(m Micro) float64 { return m.MBs })
+		allocs := value(func(m Micro) float64 { return m.Allocs })
+		row(b, title, name, withSpread(ns), number(speed.Median), number(allocs.Median), text,
+			fmt.Sprintf("%.2f", ns.Median/first))
 		title = ""
 	}
 }

@@ -11,7 +11,8 @@ func TestJSONIsText(t *testing.T) {
 		for _, n := range []int{0, 1, 64, 1000, 1001, 1002, 1003} {
 			p := JSON(seed, n)
 			if len(p) != n || !utf8.Valid(p) {
-				t.Fatalf("seed %d: %d bytes of text, want %d and valid UTF-8: %q", seed, len(p), n, p)
+				t.Fatalf("seed %d: %d bytes of text, want %d and valid UTF-8: %q",
+					seed, len(p), n, p)
 			}
 		}
 	}

@@ -25,25 +25,25 @@ func serveBare(ln net.Listener, s Setting) error {
 	})
 }
 
-// bareUpgrade answers the handshake without a look at it. The reader that it
-// reads ahead with is dropped: the load generator sends nothing before the
-// answer.
+// bareUpgrade answers the handshake and checks nothing. It drops the bytes that its reader has read
+// ahead. There are none, since the load generator sends nothing before the answer.
 func bareUpgrade(nc net.Conn) error {
 	r, err := http.ReadRequest(bufio.NewReader(nc))
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	_, err = fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\n"+
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		handshake.Accept(r.Header.Get("Sec-WebSocket-Key")))
 	return err
 }
 
-// bareLoop reads as much as there is and writes it back as the server's frames:
-// one write for each read, wherever the frames end.
+// bareLoop reads as much as there is, and writes it back as a server's frames. There is one write
+// for each read, wherever the frames end.
 func bareLoop(nc net.Conn, s Setting, all *hub[net.Conn]) {
 	var t turner
 	in := make([]byte, 4<<10)
-	kept := 0 // bytes of a header that is not whole
+	kept := 0 // bytes of an incomplete header
 	for {
 		n, err := nc.Read(in[kept:])
 		if err != nil {
@@ -63,15 +63,15 @@ func bareLoop(nc net.Conn, s Setting, all *hub[net.Conn]) {
 	}
 }
 
-// turner turns a client's frames into the same frames of a server, in place:
-// they only become shorter.
+// turner turns a client's frames into the same frames of a server. It does so in place, since the
+// frames only become shorter.
 type turner struct {
 	left int64 // payload of the current frame that is still to come
 	key  uint32
 }
 
-// turn returns what is to be sent, which lies in p, and the rest of p: a part of
-// a header.
+// turn turns the frames in p. It returns the bytes to send, which lie in p, and the rest of p, a
+// part of a header.
 func (t *turner) turn(p []byte) (out, rest []byte) {
 	out = p[:0]
 	for len(p) > 0 {

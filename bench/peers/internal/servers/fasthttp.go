@@ -27,7 +27,10 @@ func serveFasthttp(ln net.Listener, s Setting) error {
 			}
 		}
 	}
-	server := fasthttp.Server{Logger: silent{}, Handler: func(ctx *fasthttp.RequestCtx) { _ = u.Upgrade(ctx, serve) }}
+	server := fasthttp.Server{
+		Logger:  silent{},
+		Handler: func(ctx *fasthttp.RequestCtx) { _ = u.Upgrade(ctx, serve) },
+	}
 	return server.Serve(ln)
 }
 
@@ -39,7 +42,7 @@ func fasthttpBroadcast(all *hub[*websocket.Conn], t int, p []byte) {
 	all.each(func(c *websocket.Conn) { _ = c.WritePreparedMessage(m) })
 }
 
-// silent drops the log of connections that the load generator has reset.
+// silent drops what the server logs about connections that the load generator has reset.
 type silent struct{}
 
 func (silent) Printf(string, ...any) {}

@@ -23,8 +23,8 @@ func serveGobwas(ln net.Listener, s Setting) error {
 	})
 }
 
-// gobwasLoop leaves room for a header before the payload, so that an answer is
-// one write and nothing is copied.
+// gobwasLoop leaves room for a header before the payload. So an answer is one write, and the
+// payload is not copied.
 func gobwasLoop(nc net.Conn, s Setting, all *hub[net.Conn]) error {
 	in := bufio.NewReader(nc)
 	var header bytes.Buffer
@@ -47,7 +47,8 @@ func gobwasLoop(nc net.Conn, s Setting, all *hub[net.Conn]) error {
 			return io.ErrUnexpectedEOF
 		}
 		header.Reset()
-		if err := ws.WriteHeader(&header, ws.Header{Fin: h.Fin, OpCode: h.OpCode, Length: h.Length}); err != nil {
+		answer := ws.Header{Fin: h.Fin, OpCode: h.OpCode, Length: h.Length}
+		if err := ws.WriteHeader(&header, answer); err != nil {
 			return err
 		}
 		frame := buf[ws.MaxHeaderSize-header.Len() : n]

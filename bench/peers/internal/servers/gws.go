@@ -23,7 +23,7 @@ func serveGws(ln net.Listener, s Setting) error {
 		if err != nil {
 			return
 		}
-		go c.ReadLoop() // so that the memory of the request is freed
+		go c.ReadLoop() // on a goroutine of its own, so that the request's memory is freed
 	}))
 }
 

@@ -11,14 +11,16 @@ import (
 	"time"
 )
 
-// Secure is a listener whose connections speak TLS, with a certificate of its
-// own making that nobody checks.
+// Secure returns a listener whose connections speak TLS. It makes its own certificate, which no
+// client checks.
 func Secure(ln net.Listener) (net.Listener, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return nil, err

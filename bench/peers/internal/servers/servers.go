@@ -1,5 +1,5 @@
-// Package servers holds the programs that are measured: the same work, written
-// for each library the way its documentation shows.
+// Package servers holds the programs that are measured. All of them do the same work. Each is
+// written in the way that the documentation of its library shows.
 package servers
 
 import (
@@ -18,7 +18,7 @@ const (
 	Broadcast Work = "broadcast" // sends it to every connection
 )
 
-// Compression is the use of permessage-deflate.
+// Compression says how permessage-deflate is used (RFC 7692).
 type Compression string
 
 // The modes of compression.
@@ -32,11 +32,12 @@ const (
 type Setting struct {
 	Work        Work
 	Compression Compression
-	Dialed      bool // the connections are made by the measured process
+	Dialed      bool // the measured process makes the connections
 	Deep        bool // the handler uses 8 KiB of stack for each message
+	TLS         bool // the listener speaks TLS
 }
 
-// use is what the handler does with a message besides sending it.
+// use does what the handler has to do with a message beside sending it.
 func (s Setting) use(p []byte) {
 	if s.Deep {
 		deep(p)
@@ -58,26 +59,34 @@ type Server struct {
 	Ours  bool
 	About string // how it uses its library, for the report
 
-	// Compression lists the modes besides Off that it can do.
+	// Compression lists the modes that the server can do beside Off.
 	Compression []Compression
 
-	// Serve accepts connections from ln until that fails.
+	// Serve accepts connections from ln until ln fails. It returns that error.
 	Serve func(ln net.Listener, s Setting) error
 
-	// IdleTakeover bounds the connections with takeover that are left idle,
-	// where each needs so much memory that ten thousand don't fit into a
-	// machine; 0: no bound.
+	// Listen returns what TLS and the server use in place of ln. It is nil if that is ln itself.
+	Listen func(ln net.Listener) net.Listener
+
+	// NoTLS says that the server is not measured over TLS, since its TLS is not crypto/tls.
+	NoTLS bool
+
+	// IdleTakeover bounds the number of idle connections with takeover, if each needs so much
+	// memory that a machine has no room for ten thousand. 0 is no bound.
 	IdleTakeover int
 
-	// Dial makes one connection and echoes on it; nil where that is not
+	// Dial makes one connection and echoes on it. It is nil if the library's client is not
 	// measured.
 	Dial func(url string) error
 }
 
-// Can reports whether the server can do what s asks for.
+// Can reports whether the server can do what want asks for.
 func (s *Server) Can(want Setting) bool {
-	if want.Dialed {
+	switch {
+	case want.Dialed:
 		return s.Dial != nil
+	case want.TLS && s.NoTLS:
+		return false
 	}
 	return want.Compression == Off || slices.Contains(s.Compression, want.Compression)
 }
@@ -86,19 +95,81 @@ var both = []Compression{NoTakeover, Takeover}
 
 // All are the servers, in the order of the report.
 var All = []*Server{
-	{Name: "serve", Ours: true, Compression: both, Serve: serveCallbacks, Dial: dialCallbacks, About: "UpgradeNet, then Serve with a callback that answers with Write"},
-	{Name: "read", Ours: true, Compression: both, Serve: serveReadInto, Dial: dialReadInto, About: "Upgrade in a net/http handler, then ReadInto and Write on a goroutine of its own"},
-	{Name: "handler", Ours: true, Compression: both, Serve: serveHandler, About: "Upgrader.Handler with a callback that answers with Append"},
-	{Name: "gorilla", Compression: []Compression{NoTakeover}, Serve: serveGorilla, Dial: dialGorilla, About: "github.com/gorilla/websocket: ReadMessage and WriteMessage"},
-	{Name: "coder", Compression: both, IdleTakeover: 1000, Serve: serveCoder, Dial: dialCoder, About: "github.com/coder/websocket: Read and Write"},
-	{Name: "gobwas", Serve: serveGobwas, About: "github.com/gobwas/ws: headers read from a bufio.Reader, payload into a buffer that is used again, one write for each answer; no UTF-8 check and no assembly of fragments"},
-	{Name: "gws", Compression: both, Serve: serveGws, Dial: dialGws, About: "github.com/lxzan/gws: ReadLoop, WriteMessage in OnMessage, UTF-8 check on"},
-	{Name: "xnet", Serve: serveXnet, About: "golang.org/x/net/websocket: a Codec that keeps the type of the message"},
-	{Name: "fasthttp", Compression: []Compression{NoTakeover}, Serve: serveFasthttp, About: "github.com/fasthttp/websocket on fasthttp: ReadMessage and WriteMessage"},
-	{Name: "bare", Serve: serveBare, About: "package net alone: unmasks what it has read in place and writes it back, and checks nothing; no WebSocket library, but a bound for those built on package net"},
+	{
+		Name: "serve", Ours: true, Compression: both, Serve: serveCallbacks, Dial: dialCallbacks,
+		About: "UpgradeNet, then Serve with a callback that answers with Write",
+	},
+	{
+		Name: "read", Ours: true, Compression: both, Serve: serveReadInto, Dial: dialReadInto,
+		About: "Upgrade in a net/http handler, then ReadInto and Write on a goroutine of " +
+			"its own",
+	},
+	{
+		Name: "loop", Ours: true, Compression: both, Serve: serveLoop,
+		About: "Upgrade in a net/http handler that stays: a loop of Read, which needs no " +
+			"buffer of the application's, and Write",
+	},
+	{
+		Name: "handlerfunc", Ours: true, Compression: both, Serve: serveHandlerFunc,
+		About: "Upgrader.HandlerFunc with the same loop of Read and Write, on a goroutine " +
+			"of the connection's own",
+	},
+	{
+		Name: "handler", Ours: true, Compression: both, Serve: serveHandler,
+		About: "Upgrader.Handler with a callback that answers with Append",
+	},
+	{
+		Name: "eventloop", Ours: true, Compression: both, Serve: serveEventLoop,
+		Dial: dialEventLoop, Listen: eventLoop.Listener,
+		About: "as `handler`, with Config.Loop: an event loop, and no goroutine for each " +
+			"connection",
+	},
+	{
+		Name: "gorilla", Compression: []Compression{NoTakeover}, Serve: serveGorilla,
+		Dial:  dialGorilla,
+		About: "github.com/gorilla/websocket: ReadMessage and WriteMessage",
+	},
+	{
+		Name: "replaced", Ours: true, Compression: []Compression{NoTakeover},
+		Serve: serveReplaced, Dial: dialReplaced,
+		About: "the program of gorilla, with conn/gorilla in its place",
+	},
+	{
+		Name: "coder", Compression: both, IdleTakeover: 1000, Serve: serveCoder, Dial: dialCoder,
+		About: "github.com/coder/websocket: Read and Write",
+	},
+	{
+		Name: "gobwas", Serve: serveGobwas,
+		About: "github.com/gobwas/ws: headers read from a bufio.Reader, payload into a " +
+			"buffer that is used again, one write for each answer; no UTF-8 check and no " +
+			"assembly of fragments",
+	},
+	{
+		Name: "gws", Compression: both, Serve: serveGws, Dial: dialGws,
+		About: "github.com/lxzan/gws: ReadLoop, WriteMessage in OnMessage, UTF-8 check on",
+	},
+	{
+		Name: "xnet", Serve: serveXnet,
+		About: "golang.org/x/net/websocket: a Codec that keeps the type of the message",
+	},
+	{
+		Name: "fasthttp", Compression: []Compression{NoTakeover}, Serve: serveFasthttp,
+		About: "github.com/fasthttp/websocket on fasthttp: ReadMessage and WriteMessage",
+	},
+	{
+		Name: "nbio", Serve: serveNbio, NoTLS: true,
+		About: "github.com/lesismal/nbio with its own HTTP server in its non-blocking mode: " +
+			"WriteMessage in OnMessage",
+	},
+	{
+		Name: "bare", Serve: serveBare,
+		About: "package net alone: unmasks what it has read in place and writes it back, " +
+			"and checks nothing; no WebSocket library, but a bound for those built on " +
+			"package net",
+	},
 }
 
-// Find returns the server of that name, or nil.
+// Find returns the server with the name. If there is none, it returns nil.
 func Find(name string) *Server {
 	i := slices.IndexFunc(All, func(s *Server) bool { return s.Name == name })
 	if i < 0 {
@@ -107,13 +178,14 @@ func Find(name string) *Server {
 	return All[i]
 }
 
-// hub is the set of connections of a broadcast. Connections are added and
-// never removed: a process serves one cell.
+// hub is the set of connections of a broadcast. Its methods may be called concurrently. Connections
+// are never removed, since a process serves only one cell.
 type hub[C any] struct {
 	mu  sync.Mutex
 	all []C
 }
 
+// add adds a connection.
 func (h *hub[C]) add(c C) {
 	h.mu.Lock()
 	h.all = append(h.all, c)
@@ -129,6 +201,6 @@ func (h *hub[C]) each(f func(C)) {
 	}
 }
 
-// validText is what a handler does for text where its library leaves that to
-// it (RFC 6455 section 8.1), so that all do the same work.
+// validText reports whether p is valid UTF-8 (RFC 6455 section 8.1). A handler calls it if its
+// library does not check text, so that all do the same work.
 func validText(p []byte) bool { return utf8.Valid(p) }

@@ -13,8 +13,8 @@ type message struct {
 	payload []byte
 }
 
-// typed is a codec that keeps the type, which the package's own codecs derive
-// from the Go type instead.
+// typed is a codec that keeps the type of the message. The codecs of the package itself take it
+// from the Go type.
 var typed = websocket.Codec{
 	Marshal: func(v any) ([]byte, byte, error) {
 		m := v.(*message)
@@ -34,7 +34,10 @@ func serveXnet(ln net.Listener, s Setting) error {
 		}
 		var m message
 		for {
-			if typed.Receive(c, &m) != nil || m.kind == websocket.TextFrame && !validText(m.payload) {
+			if typed.Receive(c, &m) != nil {
+				return
+			}
+			if m.kind == websocket.TextFrame && !validText(m.payload) {
 				return
 			}
 			s.use(m.payload)

@@ -1,7 +1,6 @@
-// Package zlibtest checks package deflate against the C library that most
-// peers use. It is a module of its own, so that nothing else needs cgo or
-// zlib's header: run it as "go test ." in this folder, where zlib is installed
-// (zlib1g-dev, zlib-devel).
+// Package zlibtest checks package deflate against the C library that most peers use. It is a module
+// of its own, so that nothing else needs cgo or zlib's header. If zlib is installed (zlib1g-dev,
+// zlib-devel), run it as "go test ." in this folder.
 package zlibtest
 
 /*
@@ -62,8 +61,8 @@ func (d *deflater) close() {
 	C.free(unsafe.Pointer(d.z))
 }
 
-// inflater is zlib's side of one direction with context takeover, and a
-// window of exactly the given size.
+// inflater is zlib's side of one direction with context takeover. Its window has exactly the given
+// size.
 type inflater struct{ z *C.z_stream }
 
 func newInflater(bits int) (*inflater, error) {
@@ -75,8 +74,7 @@ func newInflater(bits int) (*inflater, error) {
 	return &inflater{z}, nil
 }
 
-// message inflates one message of at most limit bytes (RFC 7692 section
-// 7.2.2).
+// message inflates one message of at most limit bytes (RFC 7692 section 7.2.2).
 func (d *inflater) message(wire []byte, limit int) ([]byte, error) {
 	whole := append(bytes.Clone(wire), tail...)
 	in := C.CBytes(whole)

@@ -9,7 +9,7 @@ import (
 	"github.com/rfc6455/ws/conn/internal/deflate"
 )
 
-// text makes n bytes that can be compressed, more or less.
+// text returns n bytes that can be compressed, more or less.
 func text(r *rand.Rand, n int) []byte {
 	words := []string{"order", "price", `{"id":`, `,"type":"`, "update", "\",", "account", "1", "2", "37", "\x00\x00\x00", "é"}
 	var t []byte
@@ -26,7 +26,7 @@ func text(r *rand.Rand, n int) []byte {
 	return t[:n]
 }
 
-// size is that of a message: most are small, some cross blocks and windows.
+// size returns the size of a message. Most are small, some are larger than blocks and windows.
 func size(r *rand.Rand) int {
 	return r.IntN([]int{2, 50, 300, 2000, 70000}[r.IntN(5)])
 }
@@ -95,7 +95,7 @@ func TestToZlib(t *testing.T) {
 	}
 }
 
-// TestFromZlib begins at nine bits: zlib does not compress with eight.
+// TestFromZlib begins at nine bits, since zlib does not compress with eight.
 func TestFromZlib(t *testing.T) {
 	for bits := uint8(9); bits <= 15; bits++ {
 		for level := range 10 {

@@ -1,0 +1,16 @@
+// Package compare has the tests of conn/gorilla that need gorilla/websocket itself, or programs
+// that were written for it:
+//
+//   - TestAPI compares the exported API, name by name and signature by signature, with that of
+//     conn/gorilla and that of the module which replaces gorilla.
+//   - TestMeaning runs the tests of conn/gorilla that say what gorilla means against gorilla.
+//   - TestApps runs the test suites of other people's programs against the replacement. With -args
+//     -all it runs those that take long to build, too.
+//
+// replaced.mod is go.mod with the line that replaces gorilla.
+package compare
+
+import (
+	_ "github.com/gorilla/websocket"
+	_ "github.com/rfc6455/ws/conn/gorilla"
+)

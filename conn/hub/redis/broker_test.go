@@ -1,0 +1,263 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/hub"
+	"github.com/rfc6455/ws/conn/hub/internal/brokertest"
+)
+
+const patience = 60 * time.Second
+
+// process is a redis-server that can be killed.
+type process struct {
+	t    testing.TB
+	addr string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+func startServer(t testing.TB, more ...string) *process {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("needs redis-server: apt-get install redis-server")
+	}
+	port := freePort(t)
+	p := &process{t: t, addr: "127.0.0.1:" + port}
+	p.args = append([]string{
+		"--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+	}, more...)
+	p.start()
+	t.Cleanup(p.kill)
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd = exec.Command("redis-server", p.args...)
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: p.addr})
+	defer client.Close()
+	for over := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(over) {
+			p.t.Error("the server does not get ready")
+			return
+		}
+	}
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// connect makes a broker for a node.
+func connect(addr string, cfg Config) (*Broker, func(), error) {
+	client := redis.NewClient(&redis.Options{Addr: addr, DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second})
+	return over(client, cfg)
+}
+
+func over(client redis.UniversalClient, cfg Config) (*Broker, func(), error) {
+	b, err := New(client, cfg)
+	if err != nil {
+		_ = client.Close()
+		return nil, nil, err
+	}
+	return b, func() { b.Close(); _ = client.Close() }, nil
+}
+
+func mustConnect(t testing.TB, addr string, cfg Config) *Broker {
+	t.Helper()
+	b, stop, err := connect(addr, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return b
+}
+
+// TestContract: the broker does what hub.Broker asks for.
+func TestContract(t *testing.T) {
+	p := startServer(t)
+	cfg := Config{Retention: hub.Retention{Messages: brokertest.Kept}}
+	brokertest.Contract(t, mustConnect(t, p.addr, cfg), mustConnect(t, p.addr, cfg))
+}
+
+// startCluster starts three servers that share the slots.
+func startCluster(t *testing.T) (addrs []string, servers []*process) {
+	t.Helper()
+	for range 3 {
+		// Nodes of a cluster talk on a second port, which is not 10000 above, since that may not exist.
+		p := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "5000",
+			"--cluster-config-file", filepath.Join(t.TempDir(), "nodes.conf"))
+		addrs = append(addrs, p.addr)
+		servers = append(servers, p)
+	}
+	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	defer client.Close()
+	for over := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ready := 0
+		for _, a := range addrs {
+			one := redis.NewClient(&redis.Options{Addr: a})
+			info, _ := one.ClusterInfo(context.Background()).Result()
+			_ = one.Close()
+			if bytes.Contains([]byte(info), []byte("cluster_state:ok")) {
+				ready++
+			}
+		}
+		if ready == len(addrs) {
+			return addrs, servers
+		}
+		if time.Now().After(over) {
+			t.Fatal("the cluster does not get ready")
+		}
+	}
+}
+
+// TestContractCluster: the same in a cluster.
+func TestContractCluster(t *testing.T) {
+	addrs, _ := startCluster(t)
+	cfg := Config{Retention: hub.Retention{Messages: brokertest.Kept}}
+	var both []*Broker
+	for range 2 {
+		b, stop, err := over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+		both = append(both, b)
+	}
+	brokertest.Contract(t, both[0], both[1])
+}
+
+// TestWithoutHistory: at most once.
+func TestWithoutHistory(t *testing.T) {
+	brokertest.WithoutHistory(t, mustConnect(t, startServer(t).addr, Config{}), "a}b")
+}
+
+// TestFallsBack: if the server has lost messages that it had delivered, a new epoch begins.
+func TestFallsBack(t *testing.T) {
+	b := mustConnect(t, startServer(t).addr, Config{Retention: hub.Retention{Messages: 10}})
+	var at hub.Position
+	for i := range 3 {
+		var err error
+		if at, err = b.Publish(t.Context(), "room", ws.Text, fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := hub.Position{Epoch: at.Epoch, Offset: at.Offset + 5}
+	h, err := b.History(t.Context(), "room", lost, 10)
+	if err != nil || h.After.Epoch == at.Epoch {
+		t.Fatalf("after %v, which is beyond the end %v: %v, %v; want another epoch", lost, at, h, err)
+	}
+	if again, err := b.History(t.Context(), "room", at, 10); err != nil || again.After.Epoch != h.After.Epoch || len(again.Messages) != 3 {
+		t.Errorf("after that, the history is %v, %v; want the messages in epoch %s", again, err, h.After.Epoch)
+	}
+}
+
+// TestPublishOnce: an attempt that is repeated adds no second message.
+func TestPublishOnce(t *testing.T) {
+	b := mustConnect(t, startServer(t).addr, Config{Retention: hub.Retention{Messages: 10}})
+	publish := func(id string, again int) hub.Position {
+		t.Helper()
+		v, err := b.run(t.Context(), publishScript, b.keys("room", id), 10, 0, 0, "epoch", "\x01x", id, again, b.key("live", "room"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := publishedAt(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	first := publish("a", 0)
+	publish("b", 0)
+	if again := publish("a", 1); again != first {
+		t.Errorf("repeated, the message is at %v, want %v", again, first)
+	}
+	third := publish("c", 1)
+	if third.Offset != 3 {
+		t.Errorf("the third message, whose first attempt got lost, is at %v, want 3", third)
+	}
+	if late := publish("c", 0); late != third {
+		t.Errorf("the first attempt, which comes after the second, is at %v, want %v", late, third)
+	}
+}
+
+// TestSequence: every message arrives once and in order, while the server is killed and started
+// again, nodes are killed, and connections to the server are cut and stalled.
+func TestSequence(t *testing.T) {
+	p := startServer(t)
+	proxies := []*brokertest.Proxy{brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr)}
+	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}
+	brokertest.Sequence(t, brokertest.Scenario{
+		Start: func(node int) (hub.Broker, func(), error) { return connect(proxies[node].Addr, cfg) },
+		Faults: []func(){
+			proxies[0].Reset,
+			func() { p.kill(); p.start() },
+			func() { proxies[0].Stall(); time.Sleep(3 * time.Second); proxies[0].Resume() },
+			func() { proxies[1].Stall(); time.Sleep(time.Second); proxies[1].Resume() },
+			func() { proxies[2].Stall(); time.Sleep(6 * time.Second); proxies[2].Reset(); proxies[2].Resume() },
+			func() { p.kill(); time.Sleep(300 * time.Millisecond); p.start() },
+		},
+	})
+}
+
+// TestSequenceCluster: the same in a cluster, one of whose servers is killed.
+func TestSequenceCluster(t *testing.T) {
+	addrs, servers := startCluster(t)
+	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}
+	brokertest.Sequence(t, brokertest.Scenario{
+		Start: func(int) (hub.Broker, func(), error) {
+			return over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ReadTimeout: 2 * time.Second}), cfg)
+		},
+		Faults: []func(){
+			func() { servers[1].kill(); servers[1].start() },
+			func() { servers[2].kill(); servers[2].start() },
+		},
+	})
+}
+
+// BenchmarkPublishToReceive is the way of a message from one node to a client of another.
+func BenchmarkPublishToReceive(b *testing.B) {
+	for _, fsync := range []string{"always", "everysec"} {
+		p := startServer(b, "--appendfsync", fsync)
+		cfg := Config{Retention: hub.Retention{Messages: 1000}}
+		b.Run("history, appendfsync "+fsync, func(b *testing.B) {
+			brokertest.Latency(b, mustConnect(b, p.addr, cfg), mustConnect(b, p.addr, cfg))
+		})
+	}
+	p := startServer(b)
+	b.Run("without", func(b *testing.B) {
+		brokertest.Latency(b, mustConnect(b, p.addr, Config{}), mustConnect(b, p.addr, Config{}))
+	})
+}

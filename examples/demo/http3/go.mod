@@ -1,0 +1,22 @@
+module github.com/rfc6455/ws/examples/demo/http3
+
+go 1.26.0
+
+require (
+	github.com/quic-go/quic-go v0.65.0
+	github.com/rfc6455/ws v0.0.0
+	github.com/rfc6455/ws/conn/h3 v0.0.0
+)
+
+require (
+	github.com/quic-go/qpack v0.6.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace (
+	github.com/rfc6455/ws => ../../..
+	github.com/rfc6455/ws/conn/h3 => ../../../conn/h3
+)
