@@ -236,12 +236,11 @@ func (c *Conn) peerEnded() {
 // already.
 func (c *Conn) abort(cause error) {
 	c.mu.Lock()
-	done := c.saidAllLocked()
+	if c.saidAllLocked() {
+		c.transport.Conclude() // before the ender can see that the wire is lost, and cut on its own
+	}
 	c.loseLocked(outbox.Cut, cause)
 	c.mu.Unlock()
-	if done {
-		c.transport.Conclude()
-	}
 	c.step(ending.Cut)
 }
 

@@ -2,10 +2,17 @@ package conn
 
 import (
 	"crypto/tls"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/rfc6455/ws/conn/internal/wstest"
+	"github.com/rfc6455/ws/frame"
 )
 
 // TestCutAfterTheEnd cuts the connection as soon as a read has told of its end,
@@ -79,5 +86,40 @@ func newH2Pairs(t *testing.T) func(*testing.T) (server, client *Conn) {
 	return func(t *testing.T) (server, client *Conn) {
 		client = dialH2(t, &Dialer{}, url, rt)
 		return <-upgraded, client
+	}
+}
+
+// overtaken is a stream as HTTP/3 has them: Abort takes away what was written and not concluded.
+type overtaken struct {
+	net.Conn
+	once      sync.Once
+	concluded chan bool // what came first, CloseWrite or Abort
+}
+
+func (s *overtaken) end(concluded bool) { s.once.Do(func() { s.concluded <- concluded }) }
+
+func (s *overtaken) CloseWrite() error    { s.end(true); return nil }
+func (s *overtaken) Abort()               { s.end(false) }
+func (*overtaken) ResetOvertakes()        {}
+func (*overtaken) WorkingDeadlines() bool { return true }
+
+// TestCutLeavesTheLastFrame cuts a connection that has failed, as soon as a read has said so. The
+// goroutine that brings the end about runs at the same time. Where a reset overtakes what was
+// written, the Close frame has to be concluded before either of them cuts.
+func TestCutLeavesTheLastFrame(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // the two meet more often
+	for range 20_000 {
+		ours, theirs := wstest.Pipe(1 << 10)
+		s := &overtaken{Conn: ours, concluded: make(chan bool, 1)}
+		c := New(s, frame.Server, Negotiated{}, Config{})
+		_, _ = theirs.Write([]byte("\x81\x02hi")) // not masked
+		if _, _, err := c.Read(bg); !errors.Is(err, frame.ErrMaskRequired) {
+			t.Fatalf("Read = %v, want %v", err, frame.ErrMaskRequired)
+		}
+		_ = c.CloseNow()
+		if !<-s.concluded {
+			t.Fatal("the stream was reset before its end was sent: the Close frame may be lost")
+		}
+		_ = theirs.Close()
 	}
 }

@@ -102,7 +102,8 @@ func (t *Transport) CloseWrite() bool {
 }
 
 // Conclude makes sure that the peer gets the last frame, which has been written, even if Abort
-// follows. Only a stream of HTTP/3 needs that, where a reset overtakes what was written before.
+// follows. Only a stream of HTTP/3 needs that, where a reset overtakes what was written before. It
+// does not wait.
 func (t *Transport) Conclude() {
 	if _, ok := t.stream.(interface{ ResetOvertakes() }); ok {
 		t.CloseWrite()
