@@ -157,7 +157,7 @@ pictures: ## make the pictures of README.md and docs; all but those of the guide
 
 modules: ## vet the modules that make check does not reach; compare README's plot with docs/benchmarks.md
 	for m in $(MODULES); do (cd $$m && go vet ./...) || exit 1; done
-	cd bench/peers && go test -count=1 -run '^TestFigures$$' .
+	cd bench/peers && go vet -tags nbio ./... && go test -count=1 -run '^TestFigures$$' .
 
 examples: ## test the modules below conn, and the examples, that are modules of their own
 	for m in $(TESTED); do (cd $$m && go vet ./... && go test -count=1 ./...) || exit 1; done

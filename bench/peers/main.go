@@ -127,6 +127,7 @@ func (o *options) run() (*report.Run, error) {
 		Command: o.command(), Reps: o.reps, Duration: o.Duration,
 	}
 	fmt.Printf("%v; load %s\n", run.Machine, run.Machine.Load)
+	defer o.programs.remove()
 	for rep := range o.reps {
 		resting := o.startResting(run, chosen, who, rep)
 		for i := range chosen {

@@ -4,8 +4,12 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +62,43 @@ func TestMeasure(t *testing.T) {
 		if m.Values[want] <= 0 {
 			t.Errorf("%s: %+v", c.Name, m.Values)
 		}
+	}
+}
+
+// TestProgramsApart checks that nbio is in the program that serves with nbio, and in no other one.
+// An init function of nbio makes garbage collection dear for every server of the same program.
+func TestProgramsApart(t *testing.T) {
+	const library = "github.com/lesismal/nbio"
+	p := &plan{Duration: 20 * time.Millisecond}
+	defer p.programs.remove()
+	c := cells()[0]
+	c.Spec.Conns = 4
+	if m, err := p.measure(&c, servers.Find("nbio"), 0); err != nil {
+		t.Fatal(err)
+	} else if m.Values[report.CPU] <= 0 {
+		t.Errorf("nbio: %+v, want CPU time", m.Values)
+	}
+	tagged, err := p.programs.build("nbio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]bool{tagged: true, own: false} {
+		info, err := buildinfo.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == library })
+		if got != want {
+			t.Errorf("%s has %s: %v, want %v", file, library, got, want)
+		}
+	}
+	p.programs.remove()
+	if _, err := os.Stat(tagged); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after remove, Stat of %s = %v, want %v", tagged, err, fs.ErrNotExist)
 	}
 }
 

@@ -22,6 +22,8 @@ type plan struct {
 	Rest                 time.Duration // how long connections are silent in cells with Rests
 	Pause                time.Duration // and in the other idle cells
 	Profile              string        // folder for CPU profiles of the servers; "": none
+
+	programs programs // of the servers that have a Tag
 }
 
 // bench is the two processes with which a cell is measured.
@@ -56,8 +58,7 @@ func (p *plan) start(
 	if spec.Kind == load.Broadcast {
 		work = servers.Broadcast
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name,
-		"-work", string(work), "-compression", string(spec.Compression),
+	b.server, err = p.startServer(s, "-work", string(work), "-compression", string(spec.Compression),
 		fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
 	if err != nil {
 		return before, err
@@ -72,6 +73,19 @@ func (p *plan) start(
 		return before, err
 	}
 	return before, b.load.Ask(spec, nil)
+}
+
+// startServer starts the process of a server.
+func (p *plan) startServer(s *servers.Server, args ...string) (*process.Child, error) {
+	args = append([]string{"serve", "-server", s.Name}, args...)
+	if s.Tag == "" {
+		return process.Start(p.ServerCore, args...)
+	}
+	exe, err := p.programs.build(s.Tag)
+	if err != nil {
+		return nil, err
+	}
+	return process.StartFile(exe, p.ServerCore, args...)
 }
 
 // serveFirst lets the server serve one connection, which ends again, if memory is measured. What a
@@ -98,7 +112,7 @@ func (p *plan) startDialed(
 	if err := b.load.Ask(spec, &spec.Addr); err != nil {
 		return before, err
 	}
-	b.server, err = process.Start(p.ServerCore, "serve", "-server", s.Name,
+	b.server, err = p.startServer(s,
 		"-dial", "ws://"+spec.Addr+"/", "-conns", strconv.Itoa(spec.Conns))
 	if err != nil {
 		return before, err

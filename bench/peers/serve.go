@@ -40,6 +40,9 @@ func serve(args []string) error {
 	if s == nil {
 		return fmt.Errorf("there is no server %q", *name)
 	}
+	if s.Serve == nil {
+		return fmt.Errorf("this program was built without -tags %s, which %s needs", s.Tag, s.Name)
+	}
 	if *dial != "" {
 		return obey(os.Stdin, os.Stdout, func() error { return dialAll(s, *dial, *conns) })
 	}

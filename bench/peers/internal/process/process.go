@@ -32,6 +32,11 @@ func Start(core int, args ...string) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
+	return StartFile(exe, core, args...)
+}
+
+// StartFile is [Start] for the program in the file exe.
+func StartFile(exe string, core int, args ...string) (*Child, error) {
 	cmd := exec.Command(exe, args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

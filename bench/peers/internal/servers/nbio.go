@@ -1,3 +1,5 @@
+//go:build nbio
+
 package servers
 
 import (
@@ -8,6 +10,8 @@ import (
 	"github.com/lesismal/nbio/nbhttp"
 	"github.com/lesismal/nbio/nbhttp/websocket"
 )
+
+func init() { Find("nbio").Serve = serveNbio }
 
 // serveNbio serves by nbio's own HTTP server, with its poller.
 func serveNbio(ln net.Listener, s Setting) error {

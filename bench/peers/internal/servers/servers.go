@@ -62,7 +62,12 @@ type Server struct {
 	// Compression lists the modes that the server can do beside Off.
 	Compression []Compression
 
-	// Serve accepts connections from ln until ln fails. It returns that error.
+	// Tag is the build tag of the program that has this server. It is for a library that costs the
+	// process something even if nothing calls it. "": every program has the server.
+	Tag string
+
+	// Serve accepts connections from ln until ln fails. It returns that error. It is nil if this
+	// program was built without Tag.
 	Serve func(ln net.Listener, s Setting) error
 
 	// Listen returns what TLS and the server use in place of ln. It is nil if that is ln itself.
@@ -157,7 +162,9 @@ var All = []*Server{
 		About: "github.com/fasthttp/websocket on fasthttp: ReadMessage and WriteMessage",
 	},
 	{
-		Name: "nbio", Serve: serveNbio, NoTLS: true,
+		// An init function of nbio makes a megabyte of queues. Every collection marks them, even if
+		// another library serves: half of the CPU time of a server that does little else.
+		Name: "nbio", Tag: "nbio", NoTLS: true,
 		About: "github.com/lesismal/nbio with its own HTTP server in its non-blocking mode: " +
 			"WriteMessage in OnMessage",
 	},
