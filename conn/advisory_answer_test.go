@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -138,9 +139,7 @@ func upgradeHTTP(t *testing.T, u *Upgrader, req string, header http.Header) (res
 	}
 	s := newFeed(nil, nil)
 	rec := hijackable{httptest.NewRecorder(), s}
-	for name, values := range header {
-		rec.Header()[name] = values
-	}
+	maps.Copy(rec.Header(), header)
 	c, err := u.Upgrade(rec, r)
 	if c != nil {
 		_ = c.CloseNow()

@@ -159,8 +159,8 @@ func streamError(ctx context.Context, err error) error {
 // readStreamError is streamError for Read. If the peer has closed with 1000 or 1001, the stream
 // ends there with io.EOF.
 func readStreamError(ctx context.Context, err error) error {
-	var end *CloseError
-	if errors.As(err, &end) && end.Remote && (end.Code == CloseNormal || end.Code == CloseGoingAway) {
+	end, ok := errors.AsType[*CloseError](err)
+	if ok && end.Remote && (end.Code == CloseNormal || end.Code == CloseGoingAway) {
 		return io.EOF
 	}
 	return streamError(ctx, err)

@@ -203,8 +203,8 @@ func reasonFor(cause error) string {
 	if cause == ErrQueueFull {
 		return "you read too slowly: the queue of messages for you is full"
 	}
-	var rule *frame.Error
-	if !errors.As(cause, &rule) {
+	rule, ok := errors.AsType[*frame.Error](cause)
+	if !ok {
 		return ""
 	}
 	return frame.TruncateReason(strings.TrimPrefix(rule.Error(), "websocket: "))

@@ -182,7 +182,7 @@ func (l *layer) refuse(module, imported string) string {
 	if l.only != "" && !contains(l.only, imported) {
 		return "package " + l.dir + " imports " + l.only + " alone"
 	}
-	for _, never := range strings.Fields(l.never) {
+	for never := range strings.FieldsSeq(l.never) {
 		below := imported == never || strings.HasPrefix(imported, never+"/")
 		if below && !contains(allowed[l.dir], imported) {
 			return "package " + l.dir + " does without " + never

@@ -151,8 +151,8 @@ type CloseError struct {
 //
 //	if code, _ := ws.CloseStatus(err); code == ws.CloseNormal {
 func CloseStatus(err error) (code CloseCode, ok bool) {
-	var end *CloseError
-	if !errors.As(err, &end) || end == nil {
+	end, ok := errors.AsType[*CloseError](err)
+	if !ok || end == nil {
 		return 0, false
 	}
 	return end.Code, true

@@ -215,8 +215,7 @@ func (c receiver) beginFrame(ev frame.Event, limit int64) error {
 // the connection ends.
 func (c receiver) failRule(err error) error {
 	code := CloseProtocolError
-	var rule *frame.Error
-	if errors.As(err, &rule) {
+	if rule, ok := errors.AsType[*frame.Error](err); ok {
 		code = rule.Code()
 	}
 	c.failWith(code, c.explain(err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -288,9 +289,7 @@ func TestUpgradeReplacesHeaders(t *testing.T) {
 	}
 	inner := (&Upgrader{}).Handler(echo)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for k, v := range own {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), own)
 		inner.ServeHTTP(w, r)
 	}))
 	defer srv.Close()

@@ -42,7 +42,7 @@ func rowsWithTests(t *testing.T, document string) (rows int) {
 		t.Fatal(err)
 	}
 	inside := false
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		switch {
 		case strings.HasSuffix(line, "| shown by |"), strings.HasSuffix(line, "| held by |"):
 			inside = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -135,9 +136,7 @@ func TestUpgradeBadHeaders(t *testing.T) {
 				throughDoor(t, "Upgrade", &Upgrader{}, srv, func(t *testing.T, e *entrance) {
 					inner := srv.Handler
 					srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						for k, v := range h {
-							w.Header()[k] = v
-						}
+						maps.Copy(w.Header(), h)
 						inner.ServeHTTP(w, r)
 					})
 					check(t, e)

@@ -70,7 +70,7 @@ func TestAppendMisuse(t *testing.T) {
 
 func TestOpcode(t *testing.T) {
 	names := map[frame.Opcode]string{0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
-	for o := frame.Opcode(0); o < 32; o++ {
+	for o := range frame.Opcode(32) {
 		name, known := names[o]
 		if o.IsReserved() == known {
 			t.Errorf("Opcode(%d).IsReserved() = %t, want %t", o, o.IsReserved(), !known)

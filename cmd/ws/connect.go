@@ -84,8 +84,7 @@ func (c *connectCmd) connections(a *app, show events, use func(conn *ws.Conn) er
 			}
 			return err
 		}
-		var exit exitError
-		if !errors.As(err, &exit) {
+		if _, exit := errors.AsType[exitError](err); !exit {
 			show.note("%v", err)
 		}
 		show.note("connecting again in %v", wait)
@@ -116,8 +115,7 @@ func (c *connectCmd) useOnce(a *app, show events, conn *ws.Conn, use func(conn *
 	err := use(conn)
 	_ = conn.Close(ws.CloseNormal, "")
 	<-conn.Done()
-	var e *ws.CloseError
-	if errors.As(conn.Err(), &e) {
+	if e, ok := errors.AsType[*ws.CloseError](conn.Err()); ok {
 		show.closed(e)
 		if status := exitFor(e.Code); status != nil && !errors.Is(err, errDone) {
 			return status

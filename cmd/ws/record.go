@@ -152,8 +152,8 @@ func (c *recordCmd) Run(a *app) error {
 // recordEnd writes how a connection has ended, and returns the exit status for that.
 func recordEnd(out *jsonWriter, conn *ws.Conn) error {
 	<-conn.Done()
-	var e *ws.CloseError
-	if !errors.As(conn.Err(), &e) {
+	e, ok := errors.AsType[*ws.CloseError](conn.Err())
+	if !ok {
 		return nil
 	}
 	out.write(record{Event: "close", Code: int(e.Code), Reason: e.Reason})

@@ -77,8 +77,7 @@ func (c *Conn) answerClose(code int, _ string) error {
 // violated tells the peer which rule it has broken (section 7.1.7), and ends the reading.
 func (c *Conn) violated(err error) error {
 	code, reason := CloseProtocolError, ""
-	var rule *frame.Error
-	if errors.As(err, &rule) {
+	if rule, ok := errors.AsType[*frame.Error](err); ok {
 		code = int(rule.Code())
 		reason = frame.TruncateReason(strings.TrimPrefix(rule.Error(), "websocket: "))
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -65,9 +66,7 @@ func request(set http.Header) *http.Request {
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
 	}
-	for name, values := range set {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, set)
 	return r
 }
 
@@ -134,9 +133,7 @@ func answer(in *bufio.Reader, out io.Writer, set http.Header) error {
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Accept": {handshake.Accept(r.Header.Get("Sec-WebSocket-Key"))},
 	}
-	for name, values := range set {
-		h[name] = values
-	}
+	maps.Copy(h, set)
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = h.Write(&b)

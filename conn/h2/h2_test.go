@@ -43,7 +43,7 @@ func left() (stacks string) {
 	for range 500 {
 		stacks = ""
 		buf := make([]byte, 4<<20)
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			if strings.Contains(g, "rfc6455/ws/conn") && !strings.Contains(g, "TestMain") {
 				stacks += g + "\n\n"
 			}

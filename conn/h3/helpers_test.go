@@ -50,7 +50,7 @@ func left() (stacks string) {
 	for range 4500 {
 		stacks = ""
 		buf := make([]byte, 4<<20)
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			ours := strings.Contains(g, "rfc6455/ws/conn") || strings.Contains(g, "quic-go/quic-go")
 			if ours && !strings.Contains(g, "TestMain") {
 				stacks += g + "\n\n"

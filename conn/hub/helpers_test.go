@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func leftovers() string {
 	buf := make([]byte, 1<<20)
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if strings.Contains(g, "conn/hub.") && !strings.Contains(g, "leftovers") {
 			return g
 		}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -144,10 +145,7 @@ func (m *Memory) log(topic string, create bool) *memoryLog {
 // sweep drops messages that are too old, and logs that nobody needs.
 func (m *Memory) sweep() {
 	m.mu.Lock()
-	all := make(map[string]*memoryLog, len(m.logs))
-	for topic, log := range m.logs {
-		all[topic] = log
-	}
+	all := maps.Clone(m.logs)
 	m.mu.Unlock()
 	for topic, log := range all {
 		log.mu.Lock()

@@ -117,11 +117,11 @@ func dialVia(
 // refusal returns the response of a backend that has refused the handshake, which the client gets.
 // If there is none, it is nil: a proxy on the way has refused, or the server speaks no WebSocket.
 func refusal(resp *http.Response, err error) *http.Response {
-	var refused *ws.HandshakeError
 	if resp == nil || resp.StatusCode < 300 {
 		return nil
 	}
-	if !errors.As(err, &refused) || refused.Field == "CONNECT" {
+	refused, ok := errors.AsType[*ws.HandshakeError](err)
+	if !ok || refused.Field == "CONNECT" {
 		return nil
 	}
 	return resp

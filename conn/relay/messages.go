@@ -148,8 +148,7 @@ func (h *half) pass(_ *ws.Conn, t ws.MessageType, p []byte) {
 // refuse closes both sides after an error of Inspect.
 func (m *messagePair) refuse(err error) {
 	code, reason := ws.ClosePolicyViolation, ""
-	var e *ws.CloseError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*ws.CloseError](err); ok {
 		code, reason = e.Code, e.Reason
 	}
 	m.close(code, reason)
@@ -187,8 +186,8 @@ func end(c *ws.Conn, code ws.CloseCode, reason string) {
 
 // end returns how the sender of h has ended it.
 func (h *half) end() Side {
-	var e *ws.CloseError
-	if !errors.As(h.src.Err(), &e) {
+	e, ok := errors.AsType[*ws.CloseError](h.src.Err())
+	if !ok {
 		e = &ws.CloseError{Code: ws.CloseAbnormal}
 	}
 	return Side{Code: e.Code, Reason: e.Reason, Bytes: h.bytes.Load()}
@@ -200,8 +199,8 @@ func (m *messagePair) cause() error {
 		return e.Err
 	}
 	for _, c := range [...]*ws.Conn{m.client.src, m.backend.src} {
-		var e *ws.CloseError
-		if errors.As(c.Err(), &e) && e.Err != nil && e.Err != io.ErrUnexpectedEOF {
+		e, ok := errors.AsType[*ws.CloseError](c.Err())
+		if ok && e.Err != nil && e.Err != io.ErrUnexpectedEOF {
 			return e.Err
 		}
 	}

@@ -36,7 +36,7 @@ func TestStream(t *testing.T) {
 				go func() {
 					done <- errors.Join(wsjson.WriteStream(bg, s, v), wsjson.Write(bg, s, v), wsjson.Write(bg, s, v))
 				}()
-				got := reflect.New(reflect.TypeOf(&v).Elem())
+				got := reflect.New(reflect.TypeFor[any]())
 				if v != nil {
 					got = reflect.New(reflect.TypeOf(v))
 				}

@@ -25,7 +25,7 @@ import (
 // TestPath checks why the import takes effect: this package is initialised before net/http.
 // TestServer sees the effect itself. This test says why it may be gone.
 func TestPath(t *testing.T) {
-	path := strings.TrimSuffix(reflect.TypeOf(marker{}).PkgPath(), "_test")
+	path := strings.TrimSuffix(reflect.TypeFor[marker]().PkgPath(), "_test")
 	if path >= "net/http" {
 		t.Errorf(`package %s is initialised after net/http, since its path sorts behind: importing it has no effect.
 Under this module path, say so in its documentation and in README, and have programs set GODEBUG=http2xconnect=1 in their environment.`, path)

@@ -111,7 +111,7 @@ func (r *row) names() []string {
 		return nil
 	}
 	var names []string
-	for _, name := range strings.Split(r.shown, ",") {
+	for name := range strings.SplitSeq(r.shown, ",") {
 		names = append(names, strings.Trim(name, " `"))
 	}
 	return names

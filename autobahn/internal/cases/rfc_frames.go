@@ -108,7 +108,7 @@ func maskedCases() []*script {
 	many.Steps = append([]step{doing(func(t *tester) { t.Say([]byte("0"), false, 0) })}, many.Steps...)
 	many.Message = func(t *tester, payload []byte, _ bool) {
 		if t.Echo.Sent++; t.Echo.Sent < manyKeys {
-			t.Say([]byte(fmt.Sprint(t.Echo.Sent)), false, 0)
+			t.Say(fmt.Append(nil, t.Echo.Sent), false, 0)
 			return
 		}
 		t.Behavior, t.Result = engine.OK, "All keys are different."

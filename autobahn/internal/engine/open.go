@@ -287,7 +287,7 @@ func (t *Tester) Answer(offers []Parameters) string {
 // the case.
 func (t *Tester) Refuse(err error) {
 	t.Rec.DroppedByMe = true
-	t.Rec.WasNotCleanReason = text(strings.TrimSpace(err.Error()))
+	t.Rec.WasNotCleanReason = new(strings.TrimSpace(err.Error()))
 	t.out.abort()
 	t.Rec.ended = time.Now()
 	t.judge()

@@ -213,7 +213,7 @@ func (t *Tester) receiveClose(payload []byte) {
 			t.Crash("the reason in the testee's Close frame is not UTF-8")
 			return
 		}
-		t.Rec.RemoteCloseReason = text(string(payload[2:]))
+		t.Rec.RemoteCloseReason = new(string(payload[2:]))
 	}
 	t.endHandshake()
 }

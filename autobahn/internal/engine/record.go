@@ -87,9 +87,6 @@ func (r *Record) Duration() time.Duration {
 	return r.ended.Sub(r.Opened)
 }
 
-// text returns a pointer to s, for a field of a record that may be nil.
-func text(s string) *string { return &s }
-
 // log adds an entry to the frame log: its kind and what belongs to it.
 func (r *Record) log(kind string, rest ...any) {
 	if len(r.Entries) >= maxEntries {

@@ -258,7 +258,7 @@ func (t *Tester) CloseFrame(code int, reason string) {
 			return
 		}
 		t.Rec.WasClean = false
-		t.Rec.WasNotCleanReason = text("peer did not respond (in time) in closing handshake")
+		t.Rec.WasNotCleanReason = new("peer did not respond (in time) in closing handshake")
 		t.Rec.WasCloseHandshakeTimeout = true
 		t.drop(true)
 	})
@@ -283,7 +283,7 @@ func (t *Tester) sendClose(code int, reason string) {
 	}
 	payload = append(payload, reason...)
 	if reason != "" {
-		t.Rec.LocalCloseReason = text(reason)
+		t.Rec.LocalCloseReason = new(reason)
 	}
 	Send{Op: frame.Close, Payload: string(payload)}.Do(t)
 	t.state = closing
@@ -310,7 +310,7 @@ func (t *Tester) awaitDrop() {
 			return
 		}
 		t.Rec.WasClean = false
-		t.Rec.WasNotCleanReason = text("server did not drop TCP connection (in time)")
+		t.Rec.WasNotCleanReason = new("server did not drop TCP connection (in time)")
 		t.Rec.WasServerConnectionDropTimeout = true
 		t.drop(true)
 	})
@@ -336,7 +336,7 @@ func (t *Tester) lose() {
 	t.state = closed
 	t.lost = true
 	if !t.Rec.WasClean && !t.Rec.DroppedByMe && t.Rec.WasNotCleanReason == nil {
-		t.Rec.WasNotCleanReason = text("peer dropped the TCP connection without previous WebSocket closing handshake")
+		t.Rec.WasNotCleanReason = new("peer dropped the TCP connection without previous WebSocket closing handshake")
 	}
 }
 
@@ -344,7 +344,7 @@ func (t *Tester) lose() {
 // has closed it then in a way that the protocol knows.
 func (t *Tester) Crash(reason string) {
 	t.Rec.log("XX", reason)
-	t.Rec.WasNotCleanReason = text(reason)
+	t.Rec.WasNotCleanReason = new(reason)
 	t.out.abort()
 	t.lose()
 }

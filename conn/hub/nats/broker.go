@@ -176,8 +176,7 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 
 // passing reports whether an attempt may succeed later.
 func passing(err error) bool {
-	var refused *jetstream.APIError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return refused.Code >= 500
 	}
 	return !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)

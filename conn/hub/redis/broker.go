@@ -138,8 +138,8 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 // passing reports whether an attempt may succeed later: not if the server has answered, unless it
 // is starting or the cluster is changing.
 func passing(err error) bool {
-	var answer redis.Error
-	if !errors.As(err, &answer) {
+	answer, ok := errors.AsType[redis.Error](err)
+	if !ok {
 		return !errors.Is(err, redis.ErrClosed)
 	}
 	for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS"} {

@@ -72,7 +72,7 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 			resp.Request = req
 			return resp, nil
 		}
-		if again := (refused{}); !errors.As(err, &again) || try == maxTries {
+		if _, again := errors.AsType[refused](err); !again || try == maxTries {
 			return nil, err
 		}
 	}

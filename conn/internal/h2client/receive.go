@@ -15,8 +15,7 @@ func (l *link) read() {
 		if err == nil {
 			err = l.handle(f)
 		}
-		var stream http2.StreamError
-		if errors.As(err, &stream) {
+		if stream, ok := errors.AsType[http2.StreamError](err); ok {
 			err = l.resetStream(stream)
 		}
 		if err != nil {
@@ -33,8 +32,7 @@ func (l *link) readFrame() (f http2.Frame, err error) {
 	if err == nil {
 		f, err = l.reading.ReadFrameForHeader(head)
 	}
-	var broken http2.ConnectionError
-	if !errors.As(err, &broken) && err != http2.ErrFrameTooLarge {
+	if _, broken := errors.AsType[http2.ConnectionError](err); !broken && err != http2.ErrFrameTooLarge {
 		return f, err
 	}
 	if detail := l.reading.ErrorDetail(); detail != nil {

@@ -140,11 +140,10 @@ func repeats(line, value string) bool {
 // schemeHint returns what to do if only one side spoke TLS. It returns "" if nothing hints at that.
 func (f *Failure) schemeHint(body []byte) string {
 	const useTLS = "does the server speak TLS on this port? Then the URL must begin with wss://"
-	var plain tls.RecordHeaderError
 	port := f.Hop.URL.Port()
 	switch {
 	case f.Hop.URL.Scheme == "wss":
-		if errors.As(f.Err, &plain) {
+		if _, plain := errors.AsType[tls.RecordHeaderError](f.Err); plain {
 			return "the server does not speak TLS on this port: should the URL begin with ws://?"
 		}
 	case f.Response != nil && f.Response.StatusCode == http.StatusBadRequest &&

@@ -27,8 +27,8 @@ func refusal(err error) *handshake.Error {
 
 // AsRefusal returns the *handshake.Error in err if its status refuses. If not, it returns nil.
 func AsRefusal(err error) *handshake.Error {
-	var e *handshake.Error
-	if errors.As(err, &e) && e.Status >= 300 && e.Status <= 599 {
+	e, ok := errors.AsType[*handshake.Error](err)
+	if ok && e.Status >= 300 && e.Status <= 599 {
 		return e
 	}
 	return nil

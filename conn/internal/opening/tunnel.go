@@ -96,8 +96,7 @@ func (e *proxyError) Unwrap() error { return e.refused }
 
 // proxyResponse returns the response of a proxy that refused the tunnel, or nil.
 func proxyResponse(err error) *http.Response {
-	var e *proxyError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*proxyError](err); ok {
 		return e.resp
 	}
 	return nil

@@ -43,7 +43,7 @@ func stacksNaming(parts []string) string {
 	buf := make([]byte, 4<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	var named []string
-	for _, g := range strings.Split(string(buf), "\n\n") {
+	for g := range strings.SplitSeq(string(buf), "\n\n") {
 		ours := slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(g, part) })
 		if ours && !strings.Contains(g, "TestMain") {
 			named = append(named, g)

@@ -120,8 +120,7 @@ func (s *Stream) readEnds(err error) error {
 
 // fail closes the connection if the peer has broken HTTP/3.
 func (s *Stream) fail(err error) {
-	var e *http3.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*http3.Error](err); ok {
 		s.cfg.Fail(e)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,10 +53,8 @@ func (tb *tab) next(types ...string) news {
 		if err := json.Unmarshal(p, &n); err != nil {
 			tb.t.Fatalf("%q: %v", p, err)
 		}
-		for _, want := range types {
-			if n.Type == want {
-				return n
-			}
+		if slices.Contains(types, n.Type) {
+			return n
 		}
 	}
 }
