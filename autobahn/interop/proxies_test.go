@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -122,8 +123,22 @@ func peerNamed(name string) *peer {
 }
 
 // listen runs the proxy in front of a port until the test ends, and returns its
-// own port.
+// own port. Another program may be faster to take that port: then the proxy ends,
+// and gets another one.
 func (p *proxy) listen(ctx context.Context, t *testing.T, backend string) (port string, err error) {
+	t.Helper()
+	for range 3 {
+		if port, err = p.try(ctx, t, backend); !errors.Is(err, errProxyEnded) {
+			break
+		}
+	}
+	return port, err
+}
+
+var errProxyEnded = errors.New("it has ended")
+
+// try is one attempt of listen.
+func (p *proxy) try(ctx context.Context, t *testing.T, backend string) (port string, err error) {
 	t.Helper()
 	port, err = freePort()
 	if err != nil {
@@ -145,11 +160,16 @@ func (p *proxy) listen(ctx context.Context, t *testing.T, backend string) (port 
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		<-ended
 	})
-	if err := accepts(ctx, port); err != nil {
+	if err := accepts(ctx, port, ended); err != nil {
 		return "", fmt.Errorf("%s: %w; it printed: %s", p.name, err, &printed)
 	}
 	return port, nil
@@ -178,8 +198,8 @@ func freePort() (string, error) {
 	return port, err
 }
 
-// accepts waits until something listens on a port.
-func accepts(ctx context.Context, port string) error {
+// accepts waits until a program listens on a port, unless it ends.
+func accepts(ctx context.Context, port string, ended <-chan struct{}) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -189,6 +209,8 @@ func accepts(ctx context.Context, port string) error {
 		}
 		select {
 		case <-tick.C:
+		case <-ended:
+			return errProxyEnded
 		case <-ctx.Done():
 			return err
 		}

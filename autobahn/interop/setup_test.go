@@ -112,11 +112,21 @@ func once(dir, state, needs string, commands ...[]string) error {
 		return err
 	}
 	for _, argv := range commands {
-		if err := run(needs, argv...); err != nil {
+		if err := runDownload(needs, argv...); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(mark, []byte(state), 0o644)
+}
+
+// runDownload is run for a command that downloads, which may fail: there are three attempts.
+func runDownload(needs string, argv ...string) (err error) {
+	for range 3 {
+		if err = run(needs, argv...); err == nil || errors.Is(err, exec.ErrNotFound) {
+			break
+		}
+	}
+	return err
 }
 
 // run runs a command. needs says what it takes.

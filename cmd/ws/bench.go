@@ -119,7 +119,7 @@ func (c *benchCmd) connect(a *app, d *dialer) (conns []*ws.Conn, took []time.Dur
 // ticks is how many points the plot has.
 const ticks = 60
 
-// measure exchanges messages until the time is over.
+// measure exchanges messages until the time is over, or until all connections have failed.
 func (c *benchCmd) measure(a *app, conns []*ws.Conn) *result {
 	ctx, cancel := context.WithTimeout(a.ctx, c.Time)
 	defer cancel()
@@ -138,8 +138,14 @@ func (c *benchCmd) measure(a *app, conns []*ws.Conn) *result {
 			}
 		})
 	}
+	over := make(chan struct{})
+	go func() {
+		wg.Wait()
+		cancel()
+		close(over)
+	}()
 	r.perTick = c.watch(ctx, a, began, &count)
-	wg.Wait()
+	<-over
 	close(failures)
 	for f := range failures {
 		r.Errors[f]++

@@ -27,7 +27,7 @@ import (
 // TestConnectScript sends the lines of standard input and writes what comes.
 func TestConnectScript(t *testing.T) {
 	url := server(t, ws.Upgrader{}, echoing)
-	r := runWS(t, "one\ntwo\n", "connect", url, "--wait", "300ms")
+	r := converse(t, "one\ntwo\n", "one\ntwo\n", "connect", url, "--wait", "1ms")
 	r.want(t, 0, "connected to "+url, "closed with 1000")
 	if r.out != "one\ntwo\n" {
 		t.Errorf("standard output %q, want the two messages", r.out)
@@ -62,8 +62,8 @@ func TestConnectBinary(t *testing.T) {
 // TestConnectJSONL exchanges lines of JSON, with frames.
 func TestConnectJSONL(t *testing.T) {
 	url := server(t, ws.Upgrader{Subprotocols: []string{"chat"}}, echoing)
-	r := runWS(t, "{\"text\":\"<hi>\"}\n\n{\"data\":\"/wA=\"}\n{\"event\":\"open\"}\n",
-		"connect", url, "--jsonl", "--frames", "--subprotocol", "chat", "--wait", "300ms")
+	r := converse(t, "{\"text\":\"<hi>\"}\n\n{\"data\":\"/wA=\"}\n{\"event\":\"open\"}\n", `"event":"in","data"`,
+		"connect", url, "--jsonl", "--frames", "--subprotocol", "chat", "--wait", "1ms")
 	r.want(t, 0)
 	counts := map[string]int{}
 	for line := range strings.Lines(r.out) {
@@ -137,8 +137,8 @@ func TestConnectFlags(t *testing.T) {
 		requests <- r.HTTPRequest()
 		echoing(c, r)
 	})
-	r := runWS(t, "x\n", "connect", url+"/path?q=1", "-H", "X-One: 1", "-H", "X-Two:2", "--origin", "https://example.com",
-		"--subprotocol", "a", "--subprotocol", "b", "--compress", "--wait", "300ms", "--timeout", "1m", "--max-message", "100", "--proxy", "none")
+	r := converse(t, "x\n", "x\n", "connect", url+"/path?q=1", "-H", "X-One: 1", "-H", "X-Two:2", "--origin", "https://example.com",
+		"--subprotocol", "a", "--subprotocol", "b", "--compress", "--wait", "1ms", "--timeout", "1m", "--max-message", "100", "--proxy", "none")
 	r.want(t, 0, "subprotocol b", "with compression")
 	req := <-requests
 	if req.Header.Get("X-One") != "1" || req.Header.Get("X-Two") != "2" || req.Header.Get("Origin") != "https://example.com" || req.RequestURI != "/path?q=1" {
@@ -169,7 +169,7 @@ func TestConnectTLS(t *testing.T) {
 	}
 	runWS(t, "", "connect", url, "--ca", ca, "--cert", cert, "--key", key).want(t, 0)
 	<-versions
-	if r := runWS(t, "over two\n", "connect", url, "--ca", ca, "--http2", "--wait", "300ms"); r.out != "over two\n" {
+	if r := converse(t, "over two\n", "over two\n", "connect", url, "--ca", ca, "--http2", "--wait", "1ms"); r.out != "over two\n" {
 		t.Errorf("over HTTP/2: %+v", r)
 	}
 	if r := <-versions; r.ProtoMajor != 2 {
@@ -251,7 +251,7 @@ func TestConnectProxy(t *testing.T) {
 		_ = near.Close()
 	}))
 	defer proxy.Close()
-	if r := runWS(t, "x\n", "connect", url, "--proxy", proxy.URL, "--wait", "300ms"); r.out != "x\n" {
+	if r := converse(t, "x\n", "x\n", "connect", url, "--proxy", proxy.URL, "--wait", "1ms"); r.out != "x\n" {
 		t.Errorf("through the proxy: %+v", r)
 	}
 	if got, want := <-asked, "CONNECT "+strings.TrimPrefix(url, "ws://"); got != want {

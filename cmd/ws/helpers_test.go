@@ -47,17 +47,43 @@ type ran struct {
 	out, errors string
 }
 
-// ws runs the command with a standard input.
+// runWS runs the command with a standard input.
 func runWS(t *testing.T, stdin string, args ...string) ran {
+	t.Helper()
+	return converse(t, stdin, "", args...)
+}
+
+// converse is runWS with a standard input that ends when answer is in the standard output. A test
+// that has the command wait for silence would take a machine that stands still for a silent server.
+func converse(t *testing.T, stdin, answer string, args ...string) ran {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var out, errors safeBuffer
-	status := run(&app{ctx: ctx, stdin: strings.NewReader(stdin), stdout: &out, stderr: &errors}, args)
+	in := &patientReader{strings.NewReader(stdin), ctx, &out, answer}
+	status := run(&app{ctx: ctx, stdin: in, stdout: &out, stderr: &errors}, args)
 	if ctx.Err() != nil {
 		t.Fatalf("ws %q did not end; it wrote %q and %q", args, out.String(), errors.String())
 	}
 	return ran{status, out.String(), errors.String()}
+}
+
+// patientReader ends when answer is in out, or when ctx ends.
+type patientReader struct {
+	io.Reader
+	ctx    context.Context
+	out    *safeBuffer
+	answer string
+}
+
+func (r *patientReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for err == io.EOF && !strings.Contains(r.out.String(), r.answer) && r.ctx.Err() == nil {
+		<-tick.C
+	}
+	return n, err
 }
 
 // want checks the status, and that texts are in what was written.

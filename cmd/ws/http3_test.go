@@ -70,7 +70,7 @@ func TestHTTP3(t *testing.T) {
 		requests <- r.HTTPRequest()
 		echoing(c, r)
 	}))
-	r := runWS(t, "over three\n", "connect", url, "--ca", ca, "--http3")
+	r := converse(t, "over three\n", "over three\n", "connect", url, "--ca", ca, "--http3", "--wait", "1ms")
 	r.want(t, 0, "connected to "+url, "closed with 1000")
 	if r.out != "over three\n" {
 		t.Errorf("over HTTP/3: %+v, want the message back", r)
@@ -79,7 +79,7 @@ func TestHTTP3(t *testing.T) {
 		t.Errorf("the server got %s, want HTTP/3", r.Proto)
 	}
 
-	runWS(t, "", "bench", url, "--ca", ca, "--http3", "-c", "3", "-t", "1s").want(t, 0)
+	runWS(t, "", "bench", url, "--ca", ca, "--http3", "-c", "3", "-t", "2s").want(t, 0)
 	from := next().RemoteAddr
 	for range 2 {
 		if r := next(); r.RemoteAddr != from {
@@ -88,7 +88,7 @@ func TestHTTP3(t *testing.T) {
 	}
 
 	s := serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--insecure", "--http3", url)
-	if r := runWS(t, "three\n", "connect", s.addr); r.out != "three\n" {
+	if r := converse(t, "three\n", "three\n", "connect", s.addr, "--wait", "1ms"); r.out != "three\n" {
 		t.Errorf("through a relay: %+v; %s", r, s.errors.String())
 	}
 	if r := next(); r.ProtoMajor != 3 {
@@ -140,8 +140,8 @@ func TestServeHTTP3(t *testing.T) {
 				trust = []string{"--ca", cert}
 			}
 			for _, version := range [][]string{{"--http3"}, {"--http2"}, nil} {
-				to := append([]string{"connect", "wss://" + s.addr, "--wait", "300ms"}, append(version, trust...)...)
-				if r := runWS(t, "x\n", to...); r.out != "x\n" || r.status != 0 {
+				to := append([]string{"connect", "wss://" + s.addr, "--wait", "1ms"}, append(version, trust...)...)
+				if r := converse(t, "x\n", "x\n", to...); r.out != "x\n" || r.status != 0 {
 					t.Errorf("connect %v: %+v, want the message back", version, r)
 				}
 			}
@@ -169,11 +169,11 @@ func TestServeHTTP3(t *testing.T) {
 
 // TestServeHTTP3Verbs has the other verbs that serve.
 func TestServeHTTP3Verbs(t *testing.T) {
-	connect := func(s *running, path, in string) ran {
-		return runWS(t, in, "connect", "wss://"+s.addr+path, "--http3", "--insecure", "--wait", "300ms")
+	connect := func(s *running, path, in, answer string) ran {
+		return converse(t, in, answer, "connect", "wss://"+s.addr+path, "--http3", "--insecure", "--wait", "1ms")
 	}
 	s := serve(t, "serve", "exec", "-l", "127.0.0.1:0", "--http3", "--", "sh", "-c", `read -r line; echo "got $line"`)
-	if r := connect(s, "", "one\n"); r.out != "got one\n" || r.status != 0 {
+	if r := connect(s, "", "one\n", "got one\n"); r.out != "got one\n" || r.status != 0 {
 		t.Errorf("exec: %+v, want the command's line", r)
 	}
 
@@ -182,7 +182,7 @@ func TestServeHTTP3Verbs(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = serve(t, "serve", "dir", "-l", "127.0.0.1:0", "--http3", dir)
-	if r := connect(s, "/echo", "x\n"); r.out != "x\n" {
+	if r := connect(s, "/echo", "x\n", "x\n"); r.out != "x\n" {
 		t.Errorf("dir: %+v, want the message back", r)
 	}
 	insecure := &tls.Config{InsecureSkipVerify: true}
@@ -207,7 +207,7 @@ func TestServeHTTP3Verbs(t *testing.T) {
 	}
 
 	s = serve(t, "proxy", "ws", "-l", "127.0.0.1:0", "--http3", tcpEcho(t))
-	if r := connect(s, "", "carried\n"); !strings.Contains(r.out, "carried") {
+	if r := connect(s, "", "carried\n", "carried"); !strings.Contains(r.out, "carried") {
 		t.Errorf("proxy ws: %+v, want the bytes back", r)
 	}
 }

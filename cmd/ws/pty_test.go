@@ -136,6 +136,7 @@ func TestPromptHistory(t *testing.T) {
 	url := server(t, ws.Upgrader{}, echoing)
 	dir := []string{"XDG_CACHE_HOME=" + t.TempDir()}
 	term := inTerminal(t, dir, "connect", url, "--no-color")
+	term.sees(`> $`)
 	term.types("remember me\r")
 	term.sees(`< remember me`)
 	term.types("\x04") // Ctrl-D
@@ -191,7 +192,7 @@ func TestPromptErrors(t *testing.T) {
 // TestBenchBar shows a bar.
 func TestBenchBar(t *testing.T) {
 	url := server(t, ws.Upgrader{}, echoing)
-	term := inTerminal(t, nil, "bench", url, "-t", "1s", "-c", "2")
+	term := inTerminal(t, nil, "bench", url, "-t", "3s", "-c", "2")
 	term.sees(`\[=+ +\] +\d+ %  \d+ messages`)
 	term.sees(`messages per second`)
 	term.ends(0)

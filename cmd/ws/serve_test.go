@@ -41,7 +41,7 @@ func TestServeEcho(t *testing.T) {
 	if status := <-stopped; status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
-	runWS(t, "", "serve", "echo", "-l", "256.0.0.1:1").want(t, 1)
+	runWS(t, "", "serve", "echo", "-l", "192.0.2.1:1").want(t, 1) // RFC 5737: no machine has it
 	other := serve(t, "serve", "echo", "-l", "127.0.0.1:0")
 	runWS(t, "", "serve", "echo", "-l", other.addr).want(t, 1, "Another program uses that port")
 	d.Header.Set("Origin", "https://elsewhere.example")
@@ -55,7 +55,7 @@ func TestServeTLS(t *testing.T) {
 	cert, key := clientCertificate(t)
 	for _, args := range [][]string{{"--cert", cert}, {"--cert", cert, "--key", key}} {
 		s := serve(t, append([]string{"serve", "echo", "-l", "127.0.0.1:0"}, args...)...)
-		if r := runWS(t, "x\n", "connect", "wss://"+s.addr, "--insecure", "--wait", "300ms"); r.out != "x\n" {
+		if r := converse(t, "x\n", "x\n", "connect", "wss://"+s.addr, "--insecure", "--wait", "1ms"); r.out != "x\n" {
 			t.Errorf("over TLS: %+v", r)
 		}
 	}
@@ -122,7 +122,7 @@ func TestServeDir(t *testing.T) {
 	if string(body) != "a page" {
 		t.Errorf("got %q", body)
 	}
-	if r := runWS(t, "x\n", "connect", s.addr+"/echo", "--wait", "300ms"); r.out != "x\n" {
+	if r := converse(t, "x\n", "x\n", "connect", s.addr+"/echo", "--wait", "1ms"); r.out != "x\n" {
 		t.Errorf("echo: %+v", r)
 	}
 	if resp, err = http.Get("http://" + s.addr + "/../serve.go"); err == nil {
@@ -171,7 +171,7 @@ func TestProxyShow(t *testing.T) {
 		echoing(c, r)
 	})
 	s := serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--keep-host", url)
-	if r := runWS(t, "hello\n", "connect", s.addr+"/path", "--wait", "300ms"); r.out != "hello\n" {
+	if r := converse(t, "hello\n", "hello\n", "connect", s.addr+"/path", "--wait", "1ms"); r.out != "hello\n" {
 		t.Errorf("through the relay: %+v", r)
 	}
 	if r := <-asked; r.Host != s.addr || r.URL.Path != "/path" {
@@ -181,7 +181,7 @@ func TestProxyShow(t *testing.T) {
 	s.out.await(t, `127\.0\.0\.1:\d+ < hello`)
 	s.out.await(t, `ended: client 1000 normal closure`)
 	s = serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--jsonl", "--compress", url)
-	runWS(t, "hello\n", "connect", s.addr, "--compress", "--wait", "300ms").want(t, 0, "with compression")
+	converse(t, "hello\n", "hello\n", "connect", s.addr, "--compress", "--wait", "1ms").want(t, 0, "with compression")
 	if r := <-asked; "ws://"+r.Host != url {
 		t.Errorf("the server was asked for at %s, want its own address, %s", r.Host, url)
 	}
@@ -189,19 +189,19 @@ func TestProxyShow(t *testing.T) {
 	s.out.await(t, `"event":"from-server","text":"hello"`)
 	s.out.await(t, `"event":"close-from-client","url":"127.0.0.1:\d+","code":1000`)
 	s = serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--frames", url)
-	runWS(t, "hello\n", "connect", s.addr, "--wait", "300ms").want(t, 0)
+	converse(t, "hello\n", "hello\n", "connect", s.addr, "--wait", "1ms").want(t, 0)
 	s.out.await(t, `127\.0\.0\.1:\d+ > frame text, 5 bytes`)
 	s.out.await(t, `server < frame text, 5 bytes`)
 	s.out.await(t, `127\.0\.0\.1:\d+ > frame close, 2 bytes`)
 	s.out.await(t, `server < frame close, 2 bytes`)
 	s = serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--frames", "--jsonl", url)
-	runWS(t, "hello\n", "connect", s.addr, "--wait", "300ms").want(t, 0)
+	converse(t, "hello\n", "hello\n", "connect", s.addr, "--wait", "1ms").want(t, 0)
 	s.out.await(t, `"event":"frame-from-client","url":"127.0.0.1:\d+","opcode":"text","fin":true,"length":5`)
 	s.out.await(t, `"event":"frame-from-server","opcode":"text","fin":true,"length":5`)
 	u := ws.Upgrader{}
 	secureURL, _ := secure(t, u.HandlerFunc(echoing), nil)
 	s = serve(t, "proxy", "show", "-l", "127.0.0.1:0", "--insecure", "--http2", secureURL)
-	if r := runWS(t, "two\n", "connect", s.addr, "--wait", "300ms"); r.out != "two\n" {
+	if r := converse(t, "two\n", "two\n", "connect", s.addr, "--wait", "1ms"); r.out != "two\n" {
 		t.Errorf("to a server over HTTP/2: %+v; %s", r, s.errors.String())
 	}
 	runWS(t, "", "proxy", "show", "http://").want(t, 1, "ws://HOST:PORT")

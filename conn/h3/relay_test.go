@@ -22,14 +22,22 @@ type relay struct {
 	backs map[string]*net.UDPConn // the socket for each client, by its address
 	lost  int
 	done  sync.WaitGroup
+
+	asked   chan struct{} // closed when a 0-RTT packet has passed, or at the end
+	askOnce sync.Once
 }
+
+func (r *relay) ask() { r.askOnce.Do(func() { close(r.asked) }) }
 
 // faults are probabilities.
 type faults struct {
 	lose, double, delay float64
 
-	wait  time.Duration // of each datagram
-	early bool          // clients' Initial and 0-RTT packets pass, and no other ones of theirs
+	wait time.Duration // of each datagram
+	// early lets clients' Initial and 0-RTT packets pass, and no other ones of theirs. Nothing of
+	// the server's passes before a 0-RTT packet: with the end of the handshake a client would
+	// switch to 1-RTT.
+	early bool
 }
 
 // relayTo starts a relay to the server at addr.
@@ -43,10 +51,14 @@ func relayTo(t testing.TB, addr string, seed uint64, f faults) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{front: front, server: server, r: rand.New(rand.NewPCG(seed, 0)), fault: f, backs: map[string]*net.UDPConn{}}
+	r := &relay{front: front, server: server, r: rand.New(rand.NewPCG(seed, 0)), fault: f, backs: map[string]*net.UDPConn{}, asked: make(chan struct{})}
+	if !f.early {
+		r.ask()
+	}
 	r.done.Go(r.forth)
 	t.Cleanup(func() {
 		_ = front.Close()
+		r.ask()
 		r.mu.Lock()
 		for _, back := range r.backs {
 			_ = back.Close()
@@ -85,11 +97,14 @@ func (r *relay) forth() {
 		if back == nil {
 			return
 		}
-		p := b[:n]
+		p, zeroRTT := b[:n], false
 		if r.fault.early {
-			p = earlyPackets(p)
+			p, zeroRTT = earlyPackets(p)
 		}
 		r.pass(p, func(p []byte) { _, _ = back.Write(p) })
+		if zeroRTT {
+			r.ask()
+		}
 	}
 }
 
@@ -113,6 +128,7 @@ func (r *relay) backOf(from *net.UDPAddr) *net.UDPConn {
 			if err != nil {
 				return
 			}
+			<-r.asked
 			r.pass(b[:n], func(p []byte) { _, _ = r.front.WriteToUDP(p, from) })
 		}
 	})
@@ -120,8 +136,8 @@ func (r *relay) backOf(from *net.UDPAddr) *net.UDPConn {
 }
 
 // earlyPackets returns the Initial and 0-RTT packets in a datagram (RFC 9000 sections 12.2 and
-// 17.2).
-func earlyPackets(b []byte) (early []byte) {
+// 17.2), and whether one of them is of 0-RTT.
+func earlyPackets(b []byte) (early []byte, zeroRTT bool) {
 	for len(b) > 0 && b[0]&0x80 != 0 {
 		kind := b[0] >> 4 & 3
 		i := 6 + int(b[5]) // behind the version and the destination
@@ -134,10 +150,11 @@ func earlyPackets(b []byte) (early []byte) {
 		i += size + int(n)
 		if kind <= 1 {
 			early = append(early, b[:i]...)
+			zeroRTT = zeroRTT || kind == 1
 		}
 		b = b[i:]
 	}
-	return early
+	return early, zeroRTT
 }
 
 // pass sends a datagram, or does not.

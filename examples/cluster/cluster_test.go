@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -78,17 +79,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// freePorts returns the first of so many free ports in a row.
+// freePorts returns the first of so many free ports in a row. They are not of those that systems
+// give to clients, from 32768 or 49152 on: while a node is down, one of the many connections of this
+// test could get its port.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
 	for range 100 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := ln.Addr().(*net.TCPAddr).Port
-		all := []net.Listener{ln}
-		for i := 1; i < n; i++ {
+		first := 20000 + rand.IntN(10000)
+		var all []net.Listener
+		for i := range n {
 			next, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(first+i))
 			if err != nil {
 				break
@@ -120,7 +119,7 @@ func browse(t *testing.T) context.Context {
 	}
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-component-update", true))...)
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)

@@ -287,9 +287,13 @@ func install(t *testing.T) {
 	if err == nil && there.ModTime().After(wanted.ModTime()) {
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
-	cmd.Dir = "client"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+	var out []byte
+	for range 3 { // a download may fail
+		cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
+		cmd.Dir = "client"
+		if out, err = cmd.CombinedOutput(); err == nil {
+			return
+		}
 	}
+	t.Fatalf("npm ci: %v\n%s", err, out)
 }

@@ -44,12 +44,33 @@ func startPrometheus(t *testing.T, target, interval string) *realPrometheus {
 	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := listen(t)
-	addr := l.Addr().String()
-	l.Close()
-	var output bytes.Buffer
-	cmd := exec.Command(program, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr)
-	cmd.Stdout, cmd.Stderr = &output, &output
+	for range 5 { // another program may be faster to take the port
+		l := listen(t)
+		addr := l.Addr().String()
+		l.Close()
+		output := runPrometheus(t, program, file, filepath.Join(dir, "data"), addr)
+		if output == "" {
+			p := &realPrometheus{url: "http://" + addr}
+			var build struct{ Data struct{ Version string } }
+			p.ask(t, "/api/v1/status/buildinfo", nil, &build)
+			p.version, _, _ = strings.Cut(build.Data.Version, "+")
+			return p
+		}
+		if !strings.Contains(output, "address already in use") {
+			t.Fatalf("prometheus has ended:\n%s", output)
+		}
+	}
+	t.Fatal("prometheus finds its port taken again and again")
+	return nil
+}
+
+// runPrometheus waits until Prometheus is ready. If it ends before that, runPrometheus returns what
+// it has printed.
+func runPrometheus(t *testing.T, program, file, data, addr string) (output string) {
+	t.Helper()
+	var printed bytes.Buffer
+	cmd := exec.Command(program, "--config.file="+file, "--storage.tsdb.path="+data, "--web.listen-address="+addr)
+	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,27 +83,22 @@ func startPrometheus(t *testing.T, target, interval string) *realPrometheus {
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	for deadline := time.After(time.Minute); ; {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		resp, err := http.Get("http://" + addr + "/-/ready")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				break
+				return ""
 			}
 		}
 		select {
 		case <-ended:
-			t.Fatalf("prometheus has ended:\n%s", output.String())
-		case <-deadline:
-			t.Fatal("prometheus does not get ready")
+			return "prometheus: " + printed.String()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	p := &realPrometheus{url: "http://" + addr}
-	var build struct{ Data struct{ Version string } }
-	p.ask(t, "/api/v1/status/buildinfo", nil, &build)
-	p.version, _, _ = strings.Cut(build.Data.Version, "+")
-	return p
+	t.Fatal("prometheus does not get ready")
+	return ""
 }
 
 // ask decodes what Prometheus answers.

@@ -24,14 +24,19 @@ import (
 // patience bounds what a broken example would wait for. A good one takes milliseconds.
 const patience = time.Minute
 
-// freeAddr returns an address on which nobody listens just now.
-func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freeAddrs returns two addresses on which nobody listens just now.
+func freeAddrs(t *testing.T) (one, other string) {
+	t.Helper()
+	var addrs [2]string
+	for i := range addrs {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // when both are known, so that they differ
+		addrs[i] = l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addrs[0], addrs[1]
 }
 
 // mosquitto runs the real broker, and returns the addresses of its listeners for TCP and for
@@ -43,7 +48,24 @@ func mosquitto(t *testing.T) (tcp, sockets string) {
 			t.Skip("mosquitto is not installed (Debian: apt-get install mosquitto)")
 		}
 	}
-	tcp, sockets = freeAddr(t), freeAddr(t)
+	for range 5 { // another program may be faster to take a port
+		tcp, sockets = freeAddrs(t)
+		output := startMosquitto(t, program, tcp, sockets)
+		if output == "" {
+			return tcp, sockets
+		}
+		if !strings.Contains(output, "in use") {
+			t.Fatalf("mosquitto has ended:\n%s", output)
+		}
+	}
+	t.Fatal("mosquitto finds its ports taken again and again")
+	return "", ""
+}
+
+// startMosquitto waits until mosquitto listens. If it ends before that, startMosquitto returns what
+// it has printed.
+func startMosquitto(t *testing.T, program, tcp, sockets string) (output string) {
+	t.Helper()
 	config := "allow_anonymous true\npersistence false\n"
 	for _, l := range []struct{ addr, protocol string }{{tcp, "mqtt"}, {sockets, "websockets"}} {
 		host, port, _ := net.SplitHostPort(l.addr)
@@ -53,9 +75,9 @@ func mosquitto(t *testing.T) (tcp, sockets string) {
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var output bytes.Buffer
+	var printed bytes.Buffer
 	cmd := exec.Command(program, "-c", file)
-	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,27 +90,26 @@ func mosquitto(t *testing.T) (tcp, sockets string) {
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	for deadline := time.Now().Add(patience); ; {
-		var errs int
-		for _, addr := range []string{tcp, sockets} {
-			if nc, err := net.Dial("tcp", addr); err == nil {
-				nc.Close()
-			} else {
-				errs++
-			}
-		}
-		if errs == 0 {
-			return tcp, sockets
-		}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {
 		case <-ended:
-			t.Fatalf("mosquitto has ended:\n%s", output.String())
+			return "mosquitto: " + printed.String()
 		case <-time.After(10 * time.Millisecond):
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("mosquitto does not listen")
+		if listens(tcp) && listens(sockets) {
+			return ""
 		}
 	}
+	t.Fatal("mosquitto does not listen")
+	return ""
+}
+
+func listens(addr string) bool {
+	nc, err := net.Dial("tcp", addr)
+	if err == nil {
+		nc.Close()
+	}
+	return err == nil
 }
 
 // doors are the ways to the broker: its own listener for WebSockets, and the gateway.
@@ -150,7 +171,7 @@ func TestReconnect(t *testing.T) {
 			defer cancel()
 			got, up := make(chan *paho.Publish, 10), make(chan struct{}, 10)
 			client, err := connect(ctx, url, func(client *autopaho.ConnectionManager) {
-				if _, err := client.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: name, QoS: 1}}}); err != nil {
+				if _, err := client.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: name, QoS: 1}}}); err != nil && ctx.Err() == nil {
 					t.Errorf("subscribe: %v", err)
 				}
 				up <- struct{}{}
@@ -176,7 +197,8 @@ func TestReconnect(t *testing.T) {
 
 // TestRefusals needs no broker.
 func TestRefusals(t *testing.T) {
-	g := httptest.NewServer(gateway(freeAddr(t)))
+	nobody, _ := freeAddrs(t)
+	g := httptest.NewServer(gateway(nobody))
 	defer g.Close()
 	url := strings.Replace(g.URL, "http", "ws", 1)
 	if _, resp, err := new(ws.Dialer).Dial(t.Context(), url); err == nil || resp.StatusCode != http.StatusBadRequest {

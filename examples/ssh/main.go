@@ -45,7 +45,11 @@ func run(ctx context.Context, args []string) error {
 	case len(args) >= 4 && args[0] == "serve":
 		return serve(args[1], args[2], args[3], args[4:])
 	case len(args) == 6 && args[0] == "forward":
-		return forward(ctx, args[1], args[2], args[3], args[4], args[5])
+		l, err := net.Listen("tcp", args[4])
+		if err != nil {
+			return err
+		}
+		return forward(ctx, args[1], args[2], args[3], l, args[5])
 	case len(args) == 2 && args[0] == "pipe":
 		return pipe(ctx, args[1], os.Stdin, os.Stdout)
 	}
@@ -80,9 +84,10 @@ func serve(addr, hostKey, authorizedKeys string, targets []string) error {
 	return srv.ListenAndServe()
 }
 
-// forward listens on an address of this machine, and leads connections to the target, until ctx or
-// the connection to the server ends.
-func forward(ctx context.Context, url, key, knownHosts, listen, target string) error {
+// forward leads the connections of l to the target, until ctx or the connection to the server ends.
+// Then it closes l.
+func forward(ctx context.Context, url, key, knownHosts string, l net.Listener, target string) error {
+	defer l.Close()
 	signer, err := readKey(key)
 	if err != nil {
 		return err
@@ -96,10 +101,6 @@ func forward(ctx context.Context, url, key, knownHosts, listen, target string) e
 		return err
 	}
 	defer client.Close()
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return err
-	}
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	go func() {
 		_ = client.Wait()

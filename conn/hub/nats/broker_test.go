@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,10 +45,12 @@ func serve(port, dir string) {
 			s.Start()
 			if !s.ReadyForConnections(patience) {
 				err = errors.New("the server does not get ready")
+			} else {
+				n = s.Addr().(*net.TCPAddr).Port
 			}
 		}
 	}
-	fmt.Println("ready:", err)
+	fmt.Println("port", n, err)
 	_, _ = os.Stdin.Read(make([]byte, 1)) // until the test ends
 }
 
@@ -161,31 +164,26 @@ func FuzzEscape(f *testing.F) {
 
 // process is a server that can be killed.
 type process struct {
-	t         *testing.T
-	port, dir string
-	cmd       *exec.Cmd
+	t    *testing.T
+	port int // after the first start a free one
+	dir  string
+	cmd  *exec.Cmd
 }
 
 func startProcess(t *testing.T) *process {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	_ = ln.Close()
-	p := &process{t: t, port: port, dir: t.TempDir()}
+	p := &process{t: t, port: server.RANDOM_PORT, dir: t.TempDir()}
 	p.start()
 	t.Cleanup(p.kill)
 	return p
 }
 
-func (p *process) addr() string { return "127.0.0.1:" + p.port }
+func (p *process) addr() string { return fmt.Sprint("127.0.0.1:", p.port) }
 
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), "HUB_NATS_PORT="+p.port, "HUB_NATS_DIR="+p.dir)
+	p.cmd.Env = append(os.Environ(), fmt.Sprint("HUB_NATS_PORT=", p.port), "HUB_NATS_DIR="+p.dir)
 	if _, err := p.cmd.StdinPipe(); err != nil { // closed at this process's end, which ends the server
 		p.t.Fatal(err)
 	}
@@ -196,10 +194,10 @@ func (p *process) start() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	line := make([]byte, 200)
-	n, _ := out.Read(line)
-	if got := strings.TrimSpace(string(line[:n])); got != "ready: <nil>" {
-		p.t.Errorf("the server says %q", got)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	var result string
+	if n, _ := fmt.Sscanf(line, "port %d %s", &p.port, &result); n != 2 || result != "<nil>" {
+		p.t.Errorf("the server says %q, %v, want its port", line, err)
 	}
 }
 

@@ -21,59 +21,106 @@ const patience = 60 * time.Second
 
 // process is a redis-server that can be killed.
 type process struct {
-	t    testing.TB
-	addr string
-	args []string
-	cmd  *exec.Cmd
+	t      testing.TB
+	addr   string
+	args   []string
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan struct{} // closed when it has ended
 }
 
-func freePort(t testing.TB) string {
+// freePorts returns two ports on which nobody listens just now.
+func freePorts(t testing.TB) (one, other string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var ports [2]string
+	for i := range ports {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close() // when both are known, so that they differ
+		_, ports[i], _ = net.SplitHostPort(ln.Addr().String())
 	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
+	return ports[0], ports[1]
 }
 
+// secondPort stands for a free port in startServer's arguments.
+const secondPort = "SECOND PORT"
+
+// startServer starts a server with more arguments.
 func startServer(t testing.TB, more ...string) *process {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("needs redis-server: apt-get install redis-server")
 	}
-	port := freePort(t)
-	p := &process{t: t, addr: "127.0.0.1:" + port}
-	p.args = append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
-	}, more...)
-	p.start()
-	t.Cleanup(p.kill)
-	return p
-}
-
-func (p *process) start() {
-	p.t.Helper()
-	p.cmd = exec.Command("redis-server", p.args...)
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: p.addr})
-	defer client.Close()
-	for over := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(over) {
-			p.t.Error("the server does not get ready")
-			return
+	dir := t.TempDir()
+	var p *process
+	for range 5 { // another program may be faster to take a port
+		port, second := freePorts(t)
+		p = &process{t: t, addr: "127.0.0.1:" + port}
+		p.args = append([]string{
+			"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+			"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+		}, more...)
+		for i, arg := range p.args {
+			if arg == secondPort {
+				p.args[i] = second
+			}
+		}
+		if p.try() {
+			t.Cleanup(p.kill)
+			return p
 		}
 	}
+	t.Fatalf("the server ends again and again; it printed: %s", &p.output)
+	return nil
+}
+
+// start starts a server again, after kill.
+func (p *process) start() {
+	p.t.Helper()
+	if !p.try() {
+		p.t.Errorf("the server has ended; it printed: %s", &p.output)
+	}
+}
+
+// try starts the server and waits until it is ready. It reports false if the server has ended.
+func (p *process) try() bool {
+	p.t.Helper()
+	p.cmd = exec.Command("redis-server", p.args...)
+	p.output.Reset()
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		p.t.Error(err)
+		return false
+	}
+	cmd, ended := p.cmd, make(chan struct{})
+	p.ended = ended
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	client := redis.NewClient(&redis.Options{Addr: p.addr})
+	defer client.Close()
+	for over := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; {
+		select {
+		case <-ended:
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(over) {
+			p.t.Error("the server does not get ready")
+			p.kill()
+			return false
+		}
+	}
+	return true
 }
 
 // kill is kill -9.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
+	<-p.ended
 }
 
 // connect makes a broker for a node.
@@ -113,7 +160,7 @@ func startCluster(t *testing.T) (addrs []string, servers []*process) {
 	t.Helper()
 	for range 3 {
 		// Nodes of a cluster talk on a second port, which is not 10000 above, since that may not exist.
-		p := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "5000",
+		p := startServer(t, "--cluster-enabled", "yes", "--cluster-port", secondPort, "--cluster-node-timeout", "5000",
 			"--cluster-config-file", filepath.Join(t.TempDir(), "nodes.conf"))
 		addrs = append(addrs, p.addr)
 		servers = append(servers, p)

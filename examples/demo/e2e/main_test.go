@@ -85,6 +85,7 @@ func flags() []chromedp.ExecAllocatorOption {
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(4*patience), // its first start on a machine may take long
 	)
 }
 

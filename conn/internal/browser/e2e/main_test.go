@@ -75,7 +75,8 @@ func TestNode(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "--experimental-websocket", "--no-warnings",
 		"--stack-size=8192", run, program, "-test.v")
-	cmd.Env = append(os.Environ(), "WS_URL="+s.url)
+	// Go has one thread here, and fails if the environment says otherwise.
+	cmd.Env = append(os.Environ(), "WS_URL="+s.url, "GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	check(t, string(out), err)
 }
@@ -149,7 +150,7 @@ func start(t *testing.T) (context.Context, error) {
 	}
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience),
 		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), flags...)
 	t.Cleanup(cancel)
