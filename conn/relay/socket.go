@@ -86,7 +86,7 @@ func (p *passage) once(fd uintptr) (n int, empty bool) {
 		}
 	}
 	in := pool.GetRead()
-	n, p.err = transport.ReadFD(fd, in.Room[:])
+	n, p.err = transport.ReadToPass(fd, in.Room[:])
 	if n > 0 {
 		p.forward(in.Room[:n])
 	}

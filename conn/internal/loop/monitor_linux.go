@@ -16,7 +16,9 @@ import (
 // processor.
 //
 // A timer that is set while bytes come, and for a second after that, keeps the monitor from
-// sleeping for long. It costs little: the monitor looks seldom after it was woken by a timer.
+// sleeping for long. The monitor looks seldom after it was woken by a timer. But while a timer is
+// set, each thread that waits for the network sets a timer of the kernel's, too. So who runs no
+// callbacks, as a relay of frames, does without.
 
 // WakeMonitor wakes the monitor, by a system call that the scheduler knows of. The monitor then takes
 // the processor from a goroutine that has had it for 10 ms.

@@ -24,6 +24,9 @@ func (l *Link) TryWrite([]byte) (int, error) { return 0, nil }
 // ReadFD is never called.
 func ReadFD(uintptr, []byte) (int, error) { panic(unreachable) }
 
+// ReadToPass is never called.
+func ReadToPass(uintptr, []byte) (int, error) { panic(unreachable) }
+
 // WriteFD is never called.
 func WriteFD(uintptr, []byte) (int, error) { panic(unreachable) }
 

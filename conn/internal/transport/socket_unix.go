@@ -149,8 +149,19 @@ func (op *rawOp) write(fd uintptr) bool {
 }
 
 // ReadFD reads once. It returns 0 and no error if there is nothing to read now. Its errors are
-// io.EOF and *net.OpError.
+// io.EOF and *net.OpError. What it reads may be for a callback, so it keeps the scheduler's monitor
+// awake.
 func ReadFD(fd uintptr, p []byte) (n int, err error) {
+	if n, err = ReadToPass(fd, p); n > 0 {
+		loop.KeepMonitorAwake()
+	}
+	return n, err
+}
+
+// ReadToPass is [ReadFD] for a reader that passes the bytes on. Such a reader computes nothing for
+// long, and gives way by itself. So it lets the scheduler's monitor sleep, which saves a fifteenth
+// of the CPU time of a relay. See [loop.KeepMonitorAwake].
+func ReadToPass(fd uintptr, p []byte) (n int, err error) {
 	for {
 		if len(p) <= briefSize {
 			n, err = briefRead(fd, p)
@@ -159,7 +170,6 @@ func ReadFD(fd uintptr, p []byte) (n int, err error) {
 		}
 		switch {
 		case err == nil && n > 0:
-			loop.KeepMonitorAwake()
 			return n, nil
 		case err == nil:
 			return 0, io.EOF

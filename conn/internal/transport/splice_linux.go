@@ -122,7 +122,7 @@ func (op *spliceOp) read(fd uintptr) {
 // readPlain reads into memory.
 func (op *spliceOp) readPlain(fd uintptr) {
 	op.plain = make([]byte, min(op.most, briefPlain))
-	op.n, op.err = ReadFD(fd, op.plain)
+	op.n, op.err = ReadToPass(fd, op.plain)
 }
 
 // briefPlain is how much is copied at once for want of a pipe.

@@ -73,7 +73,7 @@ func (t *Transport) readStream(ctx context.Context, p []byte) (int, error) {
 }
 
 // Loop is RawConn.Read of a socket: it calls f whenever there may be bytes, until f returns true. f
-// may use fd for [ReadFD] and [WriteFD] alone.
+// may use fd for [ReadFD], [ReadToPass] and [WriteFD] alone.
 func (t *Transport) Loop(f func(fd uintptr) bool) error { return t.raw.Read(f) }
 
 // Close closes the transport in good order.
