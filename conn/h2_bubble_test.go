@@ -125,3 +125,32 @@ func TestH2Stuck(t *testing.T) {
 		_ = srv.Close()
 	})
 }
+
+// h2BubblePairs returns pairs of connections over streams of one HTTP/2 connection, in a bubble, and
+// what ends them all.
+func h2BubblePairs(t *testing.T, n int, cfg Config) (servers, clients []*Conn, end func()) {
+	t.Helper()
+	upgraded := make(chan *Conn, 1)
+	srv := new(http.Server)
+	nc := h2Bubble(srv, 64<<10, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := (&Upgrader{Config: cfg}).Upgrade(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		upgraded <- c
+		<-c.Done()
+	}))
+	rt := &h2client.Client{Dial: func(context.Context, *url.URL) (net.Conn, error) { return nc, nil }}
+	for range n {
+		clients = append(clients, dialH2(t, &Dialer{Config: cfg}, "ws://server.example/", rt))
+		servers = append(servers, <-upgraded)
+	}
+	return servers, clients, func() {
+		for _, c := range append(servers, clients...) {
+			_ = c.CloseNow()
+		}
+		rt.CloseIdleConnections()
+		_ = srv.Close()
+	}
+}

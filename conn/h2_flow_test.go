@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rfc6455/ws/handshake"
@@ -98,34 +99,36 @@ func TestH2Backpressure(t *testing.T) {
 	}
 }
 
-// TestH2WriteTimeout cuts a socket whose peer takes nothing, and nothing else of
-// its connection.
+// TestH2WriteTimeout cuts a socket whose peer takes nothing, and nothing else of its connection.
 func TestH2WriteTimeout(t *testing.T) {
 	for _, role := range []string{"server", "client"} {
 		t.Run(role, func(t *testing.T) {
-			cfg := Config{WriteTimeout: 200 * time.Millisecond, FragmentSize: -1}
-			servers, clients := h2Pairs(t, 2, cfg, cfg, nil)
-			from, to := servers, clients
-			if role == "client" {
-				from, to = clients, servers
-			}
-			var err error
-			for range 1000 {
-				if err = from[0].Write(bg, Binary, pattern(64<<10)); err != nil {
-					break
+			synctest.Test(t, func(t *testing.T) {
+				cfg := Config{WriteTimeout: 200 * time.Millisecond, FragmentSize: -1}
+				servers, clients, end := h2BubblePairs(t, 2, cfg)
+				defer end()
+				from, to := servers, clients
+				if role == "client" {
+					from, to = clients, servers
 				}
-			}
-			if !errors.Is(err, ErrWriteTimeout) {
-				t.Fatal(err)
-			}
-			<-from[0].Done()
-			for err = nil; err == nil; {
-				_, _, err = to[0].Read(bg)
-			}
-			if e := (*CloseError)(nil); !errors.As(err, &e) || e.Code != CloseAbnormal {
-				t.Error(err)
-			}
-			bothWays(t, bg, from[1], to[1], "not cut")
+				var err error
+				for range 1000 {
+					if err = from[0].Write(bg, Binary, pattern(64<<10)); err != nil {
+						break
+					}
+				}
+				if !errors.Is(err, ErrWriteTimeout) {
+					t.Fatalf("a peer that does not read: %v, want %v", err, ErrWriteTimeout)
+				}
+				<-from[0].Done()
+				for err = nil; err == nil; {
+					_, _, err = to[0].Read(bg)
+				}
+				if e := (*CloseError)(nil); !errors.As(err, &e) || e.Code != CloseAbnormal {
+					t.Errorf("the peer reads %v, want code %d", err, CloseAbnormal)
+				}
+				bothWays(t, bg, from[1], to[1], "not cut")
+			})
 		})
 	}
 }

@@ -48,6 +48,7 @@ func TestWheel(t *testing.T) {
 				time.Sleep(length() / 1000)
 			}
 		}
+		synctest.Wait() // for the calls of the last timers that were due
 		for range 20000 {
 			e := all[rnd.IntN(len(all))]
 			mu.Lock()
