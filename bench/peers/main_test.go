@@ -66,7 +66,7 @@ func TestMeasure(t *testing.T) {
 }
 
 // TestProgramsApart checks that nbio is in the program that serves with nbio, and in no other one.
-// An init function of nbio makes garbage collection dear for every server of the same program.
+// What nbio sets up when a process begins would have to be marked by every collection of the others.
 func TestProgramsApart(t *testing.T) {
 	const library = "github.com/lesismal/nbio"
 	p := &plan{Duration: 20 * time.Millisecond}

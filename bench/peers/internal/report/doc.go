@@ -54,9 +54,9 @@ module is not the best. Numbers of other machines differ, and so may the ratios:
 Server and load generator are two processes on a core each, connected over loopback. The load generator is the same for
 all: an epoll loop that sends frames made beforehand. Before a cell is timed, two rounds of answers on every connection
 are compared with what was sent, byte for byte (ten rounds if the connections then fall idle). Each cell, server and
-repetition has fresh processes. All servers are one program, but for nbio, which has a program of its own: merely linked,
-it makes a megabyte of queues when the process begins, which every garbage collection of every server would mark. The servers take turns within a cell, and ratios are taken within a repetition, so that
-a machine that is slow for a while is slow for all. (While connections are left alone for a minute, other cells are
+repetition has fresh processes. All servers are one program, but for nbio, which has a program of its own: it sets up its
+queues when a process begins, and no other server's garbage collection shall have to mark them. The servers take turns
+within a cell, and ratios are taken within a repetition, so that a machine that is slow for a while is slow for all. (While connections are left alone for a minute, other cells are
 measured: idle connections use no CPU time.)
 
 The number that counts is the **server's CPU time for each message** (getrusage: user and system, all of the process,

@@ -162,8 +162,8 @@ var All = []*Server{
 		About: "github.com/fasthttp/websocket on fasthttp: ReadMessage and WriteMessage",
 	},
 	{
-		// An init function of nbio makes a megabyte of queues. Every collection marks them, even if
-		// another library serves: half of the CPU time of a server that does little else.
+		// nbio sets up its queues when a process begins. In a program of its own they are not marked
+		// by the garbage collections of the others.
 		Name: "nbio", Tag: "nbio", NoTLS: true,
 		About: "github.com/lesismal/nbio with its own HTTP server in its non-blocking mode: " +
 			"WriteMessage in OnMessage",
