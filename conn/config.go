@@ -27,7 +27,7 @@ type Config struct {
 	// FragmentSize is the payload of the largest data frame of [Conn.Write] and [Conn.NextWriter],
 	// in bytes. A longer message is split (RFC 6455 section 5.4), so that control frames can pass
 	// between its frames. A message of [Conn.Append], [Conn.Send] or [Prepare] is always one frame.
-	// Default: 128 KiB. Negative: Write sends every message as one frame.
+	// Default: 250 KiB. Negative: Write sends every message as one frame.
 	FragmentSize int
 
 	// Compression is permessage-deflate (RFC 7692). Default: off.
@@ -127,7 +127,7 @@ func (p QueuePolicy) String() string {
 const (
 	defaultMaxMessageSize = 1 << 20
 	defaultMaxFragments   = 1 << 17
-	defaultFragmentSize   = 128 << 10
+	defaultFragmentSize   = 2 * maxPiece
 	defaultPongTimeout    = 10 * time.Second
 	defaultWriteTimeout   = 30 * time.Second
 	defaultCloseTimeout   = 5 * time.Second

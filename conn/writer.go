@@ -44,7 +44,7 @@ func (c *Conn) NextWriter(ctx context.Context, t MessageType) (*MessageWriter, e
 	return m, nil
 }
 
-// Write adds p to the message. It keeps up to Config.FragmentSize bytes, and 128 KiB at the most,
+// Write adds p to the message. It keeps up to Config.FragmentSize bytes, and 125 KiB at the most,
 // and sends a frame when there are more. p belongs to the caller again when Write returns.
 //
 // If the text can't become valid UTF-8 with p, Write returns [frame.ErrInvalidUTF8] and takes
@@ -74,8 +74,16 @@ func (m *MessageWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// maxPiece bounds what a MessageWriter keeps, in bytes. A frame with so much payload, or with a
+// multiple of it, is a little shorter than a multiple of 64 KiB. TCP hands bytes on in segments of
+// nearly that size, and the rest of each write in one of its own. If frames were a little longer,
+// that rest would be a hundred bytes, for which the peer is woken once more: an echo of 1 MiB took
+// a sixth more of CPU time, and with twice as many writes a third. The frame also fits into a
+// buffer of the pool of 128 KiB or a multiple, whose size is a power of two.
+const maxPiece = 125 << 10
+
 // pieceSize returns the size of the largest frame, in bytes of payload.
-func (m *MessageWriter) pieceSize() int { return min(m.c.cfg.fragmentSize(), defaultFragmentSize) }
+func (m *MessageWriter) pieceSize() int { return min(m.c.cfg.fragmentSize(), maxPiece) }
 
 // addPlain adds p to a message that is not compressed.
 func (m *MessageWriter) addPlain(p []byte, size int) (int, error) {

@@ -40,7 +40,7 @@ func TestAbandonSent(t *testing.T) {
 		c, peer := pipePeer(t, frame.Server, 1<<20, Config{})
 		m, err := c.NextWriter(bg, Binary)
 		check(err)
-		_, err = m.Write(bytes.Repeat([]byte("a"), 2*defaultFragmentSize))
+		_, err = m.Write(bytes.Repeat([]byte("a"), 2*maxPiece))
 		check(err)
 		m.Abandon()
 		if h, _ := peer.WantFrame(); h.Fin {
@@ -48,6 +48,37 @@ func TestAbandonSent(t *testing.T) {
 		}
 		peer.WantClose(CloseInternalError)
 	})
+}
+
+// TestFramesFillSegments: a frame of a long message is a little shorter than a multiple of 64 KiB,
+// the segments of TCP, and never a little longer.
+func TestFramesFillSegments(t *testing.T) {
+	const segment = 64 << 10
+	long := make([]byte, 1<<20)
+	for name, send := range map[string]func(c *Conn) error{
+		"Write": func(c *Conn) error { return c.Write(bg, Binary, long) },
+		"NextWriter": func(c *Conn) error {
+			m, err := c.NextWriter(bg, Binary)
+			check(err)
+			_, err = m.Write(long)
+			check(err)
+			return m.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, peer := pipePeer(t, frame.Server, 2<<20, Config{})
+			check(send(c))
+			for {
+				h, payload := peer.WantFrame()
+				if h.Fin {
+					break
+				}
+				if rest := len(frame.Append(nil, h)) + len(payload); rest%segment < segment/2 {
+					t.Fatalf("a frame of %d bytes with its header, want nearly a multiple of %d", rest, segment)
+				}
+			}
+		})
+	}
 }
 
 // TestAbandonAfterClose: a deferred Abandon harms no message that was sent.
