@@ -152,15 +152,32 @@ func (op *rawOp) write(fd uintptr) bool {
 // io.EOF and *net.OpError. What it reads may be for a callback, so it keeps the scheduler's monitor
 // awake.
 func ReadFD(fd uintptr, p []byte) (n int, err error) {
-	if n, err = ReadToPass(fd, p); n > 0 {
-		loop.KeepMonitorAwake()
+	for {
+		if len(p) <= briefSize {
+			n, err = briefRead(fd, p)
+		} else {
+			n, err = longRead(fd, p)
+		}
+		switch {
+		case err == nil && n > 0:
+			loop.KeepMonitorAwake()
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case err == syscall.EAGAIN:
+			return 0, nil
+		case err != syscall.EINTR:
+			return 0, opError("read", err)
+		}
 	}
-	return n, err
 }
 
 // ReadToPass is [ReadFD] for a reader that passes the bytes on. Such a reader computes nothing for
 // long, and gives way by itself. So it lets the scheduler's monitor sleep, which saves a fifteenth
 // of the CPU time of a relay. See [loop.KeepMonitorAwake].
+//
+// ReadFD does not call it: a waiting connection has no stack for another call. See
+// TestStackPerIdleConn.
 func ReadToPass(fd uintptr, p []byte) (n int, err error) {
 	for {
 		if len(p) <= briefSize {
