@@ -157,12 +157,14 @@ func (c handled) tied() bool {
 
 // streamLeft ends a connection whose stream net/http has ended, even if nobody reads. The client
 // reset the stream, the TCP connection was lost, or the handler returned. What came before is read
-// first, since the peer's Close frame may be in it. If somebody reads, the reader finds the end
-// itself, unless it has stopped reading.
+// first, since the peer's Close frame may be in it. If the program reads, it gets those messages and
+// finds the end itself. It may be between two reads now, or about to begin, so that streamLeft waits.
 func (c handled) streamLeft() {
-	if c.step(ending.End) != ending.Spawn {
-		time.AfterFunc(transport.StuckWrite, func() { c.abort(transport.ErrStreamLeft) })
-	}
+	time.AfterFunc(transport.StuckWrite, func() {
+		if c.step(ending.End) != ending.Spawn {
+			c.abort(transport.ErrStreamLeft)
+		}
+	})
 }
 
 // serveStream serves ev on the goroutine of net/http, whose return ends the stream. So serveStream

@@ -126,6 +126,54 @@ func TestH2Stuck(t *testing.T) {
 	})
 }
 
+// TestH2ResetBetweenReads: a client that cuts the stream takes nothing away from a program that
+// reads, and is not inside a read at that moment. If the program reads no more, the connection ends
+// all the same.
+func TestH2ResetBetweenReads(t *testing.T) {
+	for name, test := range map[string]struct {
+		before int // messages that are read before the reset comes
+		goesOn bool
+	}{
+		"reads on": {1, true}, "reads no more": {1, false}, "begins to read": {0, true}, "never reads": {0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				servers, clients, end := h2BubblePairs(t, 1, Config{})
+				defer end()
+				server, client := servers[0], clients[0]
+				messages := []string{"first", "second", "third"}
+				for _, m := range messages {
+					check(client.Write(bg, Text, []byte(m)))
+				}
+				read := func(want string) {
+					if _, p, err := server.Read(bg); err != nil || string(p) != want {
+						t.Fatalf("Read = %q, %v, want %q", p, err, want)
+					}
+				}
+				for _, m := range messages[:test.before] {
+					read(m)
+				}
+				_ = client.CloseNow()
+				synctest.Wait() // the reset has come
+				if test.goesOn {
+					for _, m := range messages[test.before:] {
+						read(m)
+					}
+					_, _, err := server.Read(bg)
+					if e := (*CloseError)(nil); !errors.As(err, &e) || e.Code != CloseAbnormal {
+						t.Errorf("after the last message: %v, want code %d", err, CloseAbnormal)
+					}
+				}
+				start := time.Now()
+				<-server.Done()
+				if d := time.Since(start); d > transport.StuckWrite || test.goesOn && d > 0 {
+					t.Errorf("the end came after %v", d)
+				}
+			})
+		})
+	}
+}
+
 // h2BubblePairs returns pairs of connections over streams of one HTTP/2 connection, in a bubble, and
 // what ends them all.
 func h2BubblePairs(t *testing.T, n int, cfg Config) (servers, clients []*Conn, end func()) {

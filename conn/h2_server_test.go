@@ -439,7 +439,8 @@ func TestH2Phantom(t *testing.T) {
 		t.Run(fmt.Sprintf("reader %t", reads), func(t *testing.T) {
 			var stats Stats
 			var group Group
-			trace := stats.Trace()
+			counted := make(chan bool) // Stats counts the end right after Done
+			trace := JoinTraces(stats.Trace(), &Trace{Closed: func(*Conn, *CloseError) { close(counted) }})
 			u := Upgrader{Config: Config{Trace: trace, Group: &group}}
 			upgraded, reading := make(chan *Conn, 1), make(chan error, 1)
 			srv, url := h2Server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -459,7 +460,7 @@ func TestH2Phantom(t *testing.T) {
 			client := dialH2(t, &Dialer{}, url, h2Transport(t, srv))
 			server := <-upgraded
 			select {
-			case <-server.Done():
+			case <-counted:
 			case <-time.After(10 * time.Second):
 				t.Fatal("the connection has not ended")
 			}
