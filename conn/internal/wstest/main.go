@@ -23,12 +23,12 @@ func Main(m *testing.M, parts ...string) {
 	os.Exit(code)
 }
 
-// goroutines returns the stacks that name one of the parts. Those that are about to end get 5 s to
-// do so.
+// goroutines returns the stacks that name one of the parts. Those that are about to end get 20 s to
+// do so, since a connection may wait for its peer for 5 s (Config.CloseTimeout).
 func goroutines(parts []string) (stacks string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for range 500 {
+	for range 2000 {
 		if stacks = stacksNaming(parts); stacks == "" {
 			return ""
 		}
