@@ -47,7 +47,7 @@ cluster: ## run a chat on three nodes with NATS in them, on CLUSTERPORT (8090) a
 	cd examples/cluster && go build -o ../../.cache/cluster . && exec ../../.cache/cluster -port $(CLUSTERPORT)
 
 test: ## run every test of the module, in random order
-	go test -shuffle=on ./...
+	go test -shuffle=on -timeout 20m ./...
 
 explore: ## walk every order of events of the machines for sending, ending and topics, some minutes; make test walks the short ones
 	go test -v -count=1 -timeout 60m -run '^TestExplore$$' ./conn/internal/outbox ./conn/internal/ending ./conn/hub -args -explore
@@ -62,7 +62,7 @@ purego: ## run the tests of mask and frame without assembly; a 32-bit program ha
 	go test -tags purego ./mask ./frame
 
 test-386: ## run the tests as a 32-bit program
-	GOARCH=386 go test $(CORE)
+	GOARCH=386 go test -timeout 20m $(CORE)
 
 arm64: ## run the tests of mask and frame as an arm64 program, under qemu-user
 	GOARCH=arm64 go test -exec $(QEMU) ./mask ./frame
