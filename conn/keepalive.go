@@ -144,13 +144,14 @@ func (k *keepalive) check() {
 	c.mu.Unlock()
 }
 
-// left returns what is left at t of the time d, which began at start by the waiting clock. It
-// returns 0 or less if d is over. While nobody waits, the waiting clock stands. Then left returns
-// d, since it is early enough to look again after that.
+// left returns when to look again at the time d, which began at start by the waiting clock. It
+// returns 0 or less if d is over at t. While nobody waits, the waiting clock stands, and what is left
+// may be next to nothing for long. Then an eighth of d passes before the next look. A wait that ends
+// just now may seem to be such a pause, and to be shorter than it was.
 func (k *keepalive) left(t int64, d time.Duration, start int64) time.Duration {
 	left := d - time.Duration(k.waiting(t)-start)
 	if left > 0 && k.waitSince.Load() == 0 {
-		return d
+		return max(left, d/8)
 	}
 	return left
 }

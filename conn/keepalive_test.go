@@ -162,6 +162,35 @@ func TestKeepAliveEnds(t *testing.T) {
 	})
 }
 
+// TestTimeoutsBetweenReads: a timeout is looked at soon again if nobody happens to read when it would
+// be due. A check that takes the end of a wait for such a pause is a case of that.
+func TestTimeoutsBetweenReads(t *testing.T) {
+	for _, cfg := range []Config{
+		{KeepAlive: 10 * time.Second, PongTimeout: 5 * time.Second, CloseTimeout: time.Second},
+		{IdleTimeout: 15 * time.Second, CloseTimeout: time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, peer := pipePeer(t, frame.Server, 1000, cfg)
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(bg, 14900*time.Millisecond)
+			defer cancel()
+			_, _, err := c.Read(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("the first Read = %v, want the end of its context", err)
+			}
+			wait(200 * time.Millisecond) // nobody reads, and the check comes
+			ctx, cancel = context.WithTimeout(bg, time.Minute)
+			defer cancel()
+			_, _, err = c.Read(ctx)
+			if d := time.Since(start); c.State() == StateOpen || d > 18*time.Second {
+				t.Errorf("after %v: %v, want the end within 18 s", d, err)
+			}
+			peer.NetConn().Close()
+			<-c.Done()
+		})
+	}
+}
+
 // TestKeepAliveOverShortReads: a dead peer is noticed however short the reads'
 // contexts are, and so is an idle one.
 func TestKeepAliveOverShortReads(t *testing.T) {
