@@ -16,7 +16,8 @@ func TestPassOn(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a, proxyA := pipePair(t, 1<<16, Config{})
 			proxyB, b := pipePair(t, 1<<16, Config{})
-			go test.end(a)
+			ended := make(chan bool)
+			go func() { test.end(a); close(ended) }()
 			_, _, err := proxyA.Read(within(t))
 			seen := make(chan error, 1)
 			go func() {
@@ -31,6 +32,7 @@ func TestPassOn(t *testing.T) {
 			if passed != nil {
 				t.Errorf("PassOn = %v, want nil", passed)
 			}
+			<-ended
 		})
 	}
 }
