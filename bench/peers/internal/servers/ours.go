@@ -151,19 +151,7 @@ func serveHandlerFunc(ln net.Listener, s Setting) error {
 		if s.Work == Broadcast {
 			all.add(c)
 		}
-		ctx := context.Background()
-		for {
-			t, p, err := c.Read(ctx)
-			if err != nil {
-				return
-			}
-			s.use(p)
-			if s.Work == Broadcast {
-				broadcast(all, t, p)
-			} else if c.Write(ctx, t, p) != nil {
-				return
-			}
-		}
+		loop(context.Background(), c, s, all)
 	}))
 }
 
