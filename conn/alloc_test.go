@@ -13,6 +13,7 @@ import (
 
 	"github.com/rfc6455/ws/conn/internal/outbox"
 	"github.com/rfc6455/ws/conn/internal/pool"
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
 
@@ -101,7 +102,7 @@ func TestAllocsSmallBuffer(t *testing.T) {
 				check(err)
 			}
 			read() // makes the pools' buffers
-			if n := testing.AllocsPerRun(20, read); n > 1 {
+			if n := wstest.Allocs(20, 1, read); n > 1 {
 				t.Errorf("%d bytes into a buffer of %d: %v allocations, want 1", size, cap(buf), n)
 			}
 			if len(p) != size || cap(p) > size+size/4+16 {

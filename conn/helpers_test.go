@@ -189,7 +189,7 @@ func wantAllocs(t *testing.T, name string, want float64, f func()) {
 	for range 20 {
 		f()
 	}
-	if n := testing.AllocsPerRun(200, f); n > want {
+	if n := wstest.Allocs(200, want, f); n > want {
 		t.Errorf("%s: %v allocations, want at most %v", name, n, want)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"testing"
+
+	"github.com/rfc6455/ws/conn/internal/wstest"
 )
 
 const upgradeRequest = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -43,19 +45,26 @@ func (h handed) Accept() (net.Conn, error) {
 func (h handed) Close() error   { return nil }
 func (h handed) Addr() net.Addr { return new(net.TCPAddr) }
 
-// handshakeRuns is how often wantAllocs calls its function, and one more.
-const handshakeRuns = 221
+// warmUpgrades and upgradeRuns are how many handshakes go before a measurement and are one. Each
+// takes a connection, and a process may have few.
+const warmUpgrades, upgradeRuns = 20, 40
 
 // TestAllocsUpgradeNet: the Conn, package net's RawConn, and of the request
 // itself, its text, its fields, its URL and its address.
 func TestAllocsUpgradeNet(t *testing.T) {
-	conns := requests(t, handshakeRuns)
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	conns := requests(t, warmUpgrades+wstest.AllocsCalls(upgradeRuns))
 	var u Upgrader
-	wantAllocs(t, "UpgradeNet", 7+moveAllocs(), func() {
+	want := 7 + moveAllocs()
+	if n := upgradeAllocs(want, func() {
 		_, _, err := u.UpgradeNet(bg, conns[0], nil)
 		check(err)
 		conns = conns[1:]
-	})
+	}); n > want {
+		t.Errorf("%v allocations, want at most %v", n, want)
+	}
 }
 
 // moveAllocs is how often it allocates to move a socket into a loop: the loop's Socket, and what it
@@ -90,7 +99,7 @@ func TestAllocsUpgrade(t *testing.T) {
 // handlerAllocs is how often net/http's server and a handler allocate for one
 // connection.
 func handlerAllocs(t *testing.T, h http.HandlerFunc) float64 {
-	conns := requests(t, handshakeRuns)
+	conns := requests(t, warmUpgrades+wstest.AllocsCalls(upgradeRuns))
 	done := make(chan bool)
 	ln := make(handed)
 	defer close(ln)
@@ -103,8 +112,13 @@ func handlerAllocs(t *testing.T, h http.HandlerFunc) float64 {
 		<-done
 		conns = conns[1:]
 	}
-	for range 20 {
-		serve()
+	return upgradeAllocs(0, serve)
+}
+
+// upgradeAllocs measures f, which is one handshake, once everything is warm.
+func upgradeAllocs(enough float64, f func()) float64 {
+	for range warmUpgrades {
+		f()
 	}
-	return testing.AllocsPerRun(200, serve)
+	return wstest.Allocs(upgradeRuns, enough, f)
 }

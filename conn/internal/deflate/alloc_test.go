@@ -4,6 +4,8 @@ import (
 	"io"
 	"testing"
 	"unsafe"
+
+	"github.com/rfc6455/ws/conn/internal/wstest"
 )
 
 // TestAllocations checks that in steady state no message allocates, in either direction and in any
@@ -59,7 +61,7 @@ func TestAllocations(t *testing.T) {
 
 func allocates(t *testing.T, what string, f func()) {
 	t.Helper()
-	if n := testing.AllocsPerRun(50, f); n != 0 {
+	if n := wstest.Allocs(50, 0, f); n != 0 {
 		t.Errorf("%s: %v allocations per message, want none", what, n)
 	}
 }

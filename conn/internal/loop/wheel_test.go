@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rfc6455/ws/conn/internal/wstest"
 )
 
 // TestWheel: timers of every length are called once, in time, whatever else is set, moved and
@@ -137,7 +139,7 @@ func TestAllocsWheel(t *testing.T) {
 	timer := w.AfterFunc(time.Hour, func() {})
 	other := w.AfterFunc(time.Hour, func() {})
 	defer other.Stop()
-	if n := testing.AllocsPerRun(1000, func() { timer.Reset(time.Minute); timer.Stop() }); n != 0 {
+	if n := wstest.Allocs(1000, 0, func() { timer.Reset(time.Minute); timer.Stop() }); n != 0 {
 		t.Errorf("Reset and Stop allocate %v times, want 0", n)
 	}
 }
