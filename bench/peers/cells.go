@@ -59,7 +59,8 @@ func (c cell) rested() cell { c.Spec.Deep, c.Rests = true, true; return c.idle()
 // can reports whether the server can do what the cell asks for.
 func (c cell) can(s *servers.Server) bool {
 	return s.Can(servers.Setting{
-		Compression: c.Spec.Compression, Dialed: c.Spec.Dialed, TLS: c.Spec.TLS,
+		Work: c.Spec.Work(), Compression: c.Spec.Compression, Dialed: c.Spec.Dialed,
+		TLS: c.Spec.TLS,
 	})
 }
 

@@ -54,11 +54,7 @@ func (p *plan) start(
 	if spec.Dialed {
 		return p.startDialed(b, spec, s)
 	}
-	work := servers.Echo
-	if spec.Kind == load.Broadcast {
-		work = servers.Broadcast
-	}
-	b.server, err = p.startServer(s, "-work", string(work), "-compression", string(spec.Compression),
+	b.server, err = p.startServer(s, "-work", string(spec.Work()), "-compression", string(spec.Compression),
 		fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
 	if err != nil {
 		return before, err

@@ -28,7 +28,7 @@ func section(title, text, value string, columns []string, names ...string) repor
 func sections() *report.Layout {
 	l := &report.Layout{Baseline: baseline}
 	for _, s := range servers.All {
-		l.Servers = append(l.Servers, report.Server{Name: s.Name, Ours: s.Ours, About: s.About})
+		l.Servers = append(l.Servers, report.Server{Name: s.Name, Ours: s.Ours, Bound: s.Bound, About: s.About})
 	}
 	l.Sections = slices.Concat(exchanges(), crowds(), compression())
 	l.Overview = overview()

@@ -62,11 +62,8 @@ func TestServers(t *testing.T) {
 		}
 		for name, spec := range specs {
 			setting := servers.Setting{
-				Work: servers.Echo, Compression: spec.Compression, Deep: spec.Deep,
+				Work: spec.Work(), Compression: spec.Compression, Deep: spec.Deep,
 				TLS: spec.TLS,
-			}
-			if spec.Kind == Broadcast {
-				setting.Work = servers.Broadcast
 			}
 			if !s.Can(setting) {
 				continue

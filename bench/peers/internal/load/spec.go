@@ -40,6 +40,14 @@ type Spec struct {
 	listener int // of a Dialed run
 }
 
+// Work is what the server has to do with the messages.
+func (s *Spec) Work() servers.Work {
+	if s.Kind == Broadcast {
+		return servers.Broadcast
+	}
+	return servers.Echo
+}
+
 // Result is what a run has measured.
 type Result struct {
 	Messages int // messages that came back, recipients of broadcasts, or handshakes

@@ -21,6 +21,7 @@ type Layout struct {
 type Server struct {
 	Name  string
 	Ours  bool
+	Bound bool // it is no library, but what none can be better than
 	About string
 }
 

@@ -94,7 +94,7 @@ func colour(s Server, l *Layout) string {
 		return colourOurs
 	case s.Name == l.Baseline:
 		return colourBase
-	case s.Name == "bare":
+	case s.Bound:
 		return colourBare
 	}
 	return colourOther

@@ -30,7 +30,7 @@ func example() (*Run, *Layout) {
 	l := &Layout{
 		Baseline: "base",
 		Servers: []Server{
-			{Name: "ours", Ours: true}, {Name: "base"}, {Name: "bare"}, {Name: "absent"},
+			{Name: "ours", Ours: true}, {Name: "base"}, {Name: "bare", Bound: true}, {Name: "absent"},
 		},
 		Sections: []Section{
 			{

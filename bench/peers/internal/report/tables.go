@@ -89,12 +89,12 @@ func (r *Run) serversIn(s *Section, l *Layout) []Server {
 	return out
 }
 
-// best returns the name of the library with the lowest value. The server bare is no library.
+// best returns the name of the library with the lowest value. A bound is no library.
 func (r *Run) best(cell, value string, servers []Server) string {
 	best, lowest := "", 0.0
 	for _, sv := range servers {
 		v := r.Value(cell, sv.Name, value)
-		if v.N > 0 && sv.Name != "bare" && (best == "" || v.Median < lowest) {
+		if v.N > 0 && !sv.Bound && (best == "" || v.Median < lowest) {
 			best, lowest = sv.Name, v.Median
 		}
 	}

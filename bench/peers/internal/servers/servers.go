@@ -67,11 +67,17 @@ type Server struct {
 	Tag string
 
 	// Serve accepts connections from ln until ln fails. It returns that error. It is nil if this
-	// program was built without Tag.
+	// program was built without Tag, or for a system that can't.
 	Serve func(ln net.Listener, s Setting) error
 
 	// Listen returns what TLS and the server use in place of ln. It is nil if that is ln itself.
 	Listen func(ln net.Listener) net.Listener
+
+	// Bound says that this is no library, but what libraries can't be better than.
+	Bound bool
+
+	// NoBroadcast says that the server can only echo.
+	NoBroadcast bool
 
 	// NoTLS says that the server is not measured over TLS, since its TLS is not crypto/tls.
 	NoTLS bool
@@ -90,7 +96,7 @@ func (s *Server) Can(want Setting) bool {
 	switch {
 	case want.Dialed:
 		return s.Dial != nil
-	case want.TLS && s.NoTLS:
+	case want.TLS && s.NoTLS, want.Work == Broadcast && s.NoBroadcast:
 		return false
 	}
 	return want.Compression == Off || slices.Contains(s.Compression, want.Compression)
@@ -169,10 +175,20 @@ var All = []*Server{
 			"WriteMessage in OnMessage",
 	},
 	{
-		Name: "bare", Serve: serveBare,
+		Name: "bare", Bound: true, Serve: serveBare,
 		About: "package net alone: unmasks what it has read in place and writes it back, " +
 			"and checks nothing; no WebSocket library, but a bound for those built on " +
 			"package net",
+	},
+	{
+		Name: "syscalls", Bound: true, NoBroadcast: true, NoTLS: true,
+		About: "as `bare`, without package net: one goroutine that calls epoll_pwait, recvfrom " +
+			"and sendto; what the kernel takes, and so a bound for all",
+	},
+	{
+		Name: "copying", Bound: true, NoBroadcast: true, NoTLS: true,
+		About: "as `syscalls`, and each answer is copied into a new slice; a bound for those " +
+			"that give each message away, as Read and ReadMessage do",
 	},
 }
 
