@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// bareProxy is the proxy "syscalls", which is a bound for all. It is nil where there is none.
+var bareProxy func(ln net.Listener, backend string) error
+
 // runProxy serves until its standard input ends. It writes its address, and answers each line of its
 // input with the CPU time that it has used, in nanoseconds.
 func runProxy(kind, backend string) error {
@@ -54,7 +57,11 @@ func runProxy(kind, backend string) error {
 	if err != nil {
 		return err
 	}
-	go http.Serve(ln, proxies[kind])
+	if kind == "syscalls" {
+		go bareProxy(ln, u.Host)
+	} else {
+		go http.Serve(ln, proxies[kind])
+	}
 	fmt.Println(ln.Addr())
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
@@ -117,8 +124,8 @@ const relayed = 32
 const relayRound = 5000
 
 // BenchmarkRelay measures the CPU time that a proxy uses for a message and its echo: package relay,
-// frames as they are and message by message, beside net/http/httputil's ReverseProxy. Each proxy is
-// a process of its own, and what it uses is all that is counted: not the client's share, nor the
+// frames as they are and message by message, beside net/http/httputil's ReverseProxy and the system
+// calls that pass the bytes, alone. Each proxy is a process of its own, and what it uses is all that is counted: not the client's share, nor the
 // backend's. They take turns, in short rounds, and a ratio is that of two rounds next to each other:
 // so whatever else runs on the machine is the same for all. The results are the medians. An
 // operation is relayRound messages, and their echoes, through each of the proxies.
@@ -129,6 +136,9 @@ func BenchmarkRelay(b *testing.B) {
 		Message: func(c *ws.Conn, t ws.MessageType, p []byte) { _ = c.Append(t, p) },
 	}))
 	kinds := []string{"reverseproxy", "relay", "messages"}
+	if bareProxy != nil {
+		kinds = append(kinds, "syscalls")
+	}
 	for _, size := range []int{128, 1 << 10, 16 << 10, 64 << 10, 1 << 20} {
 		b.Run(sizeName(size), func(b *testing.B) {
 			payload := payload(ws.Binary, size)
