@@ -1,10 +1,12 @@
 package conn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -421,4 +423,95 @@ func TestTraceQueued(t *testing.T) {
 			t.Errorf("%v, want multiples of %d for all but the first, which began to leave at once", depths, n)
 		}
 	})
+}
+
+// TestLongMessageIsNotCopied: what the socket takes at once of a long message that nobody waits for
+// leaves from where it lies.
+func TestLongMessageIsNotCopied(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	onOneProcessor(t)
+	const size = 200 << 10
+	s, c := tcpPair(t, Config{})
+	p, buf := pattern(size), make([]byte, size)
+	for name, send := range map[string]func() error{
+		"Append": func() error { return s.Append(Binary, p) },
+		"Send":   func() error { return s.Send(Binary, p) },
+	} {
+		least := uint64(size)
+		for range 5 { // others may allocate in between
+			runtime.GC()
+			runtime.GC() // the second one empties the pools
+			before := allocated()
+			check(send())
+			least = min(least, allocated()-before)
+			if _, q, err := c.ReadInto(within(t), buf[:0]); err != nil || !bytes.Equal(q, p) {
+				t.Fatalf("%s: %d bytes came, error %v", name, len(q), err)
+			}
+		}
+		if least > size/4 {
+			t.Errorf("%s of %d bytes took %d bytes of memory", name, size, least)
+		}
+	}
+}
+
+// TestLongMessagesToSlowPeer: long messages that nobody waits for arrive as they were, also if the
+// socket takes a part of them, and their caller uses the memory again at once.
+func TestLongMessagesToSlowPeer(t *testing.T) {
+	const size, n = 1 << 20, 6
+	a, b := tcpNets(t)
+	check(a.SetWriteBuffer(64 << 10))
+	check(b.SetReadBuffer(64 << 10))
+	s := New(a, frame.Server, Negotiated{}, Config{Queue: 2 * n * size})
+	c := New(b, frame.Client, Negotiated{}, Config{MaxMessageSize: size})
+	defer s.CloseNow()
+	defer c.CloseNow()
+	p := make([]byte, size)
+	waited := false
+	for i := range n {
+		copy(p, messageNo(i, size))
+		send := s.Append
+		if i%2 == 1 {
+			send = s.Send
+		}
+		check(send(Binary, p))
+		clear(p)
+		waited = waited || s.Buffered() > 0
+	}
+	if !waited {
+		t.Error("nothing had to wait, so that the test shows nothing")
+	}
+	for i := range n {
+		if _, q, err := c.Read(within(t)); err != nil || !bytes.Equal(q, messageNo(i, size)) {
+			t.Fatalf("message %d: %d bytes came, error %v", i, len(q), err)
+		}
+	}
+}
+
+// TestLongMessageToLostPeer: a connection that only appends long messages learns that its peer is
+// gone.
+func TestLongMessageToLostPeer(t *testing.T) {
+	a, b := tcpNets(t)
+	s := New(a, frame.Server, Negotiated{}, Config{Queue: 1 << 20})
+	defer s.CloseNow()
+	check(b.SetLinger(0))
+	check(b.Close())
+	p := pattern(256 << 10)
+	for {
+		if err := s.Append(Binary, p); err != nil {
+			if _, ok := errors.AsType[*CloseError](err); !ok {
+				t.Errorf("Append = %v, want a *CloseError", err)
+			}
+			break
+		}
+	}
+	select {
+	case <-s.Done():
+	case <-within(t).Done():
+		t.Fatal("the connection has not ended")
+	}
+	if n := s.Buffered(); n != 0 {
+		t.Errorf("%d bytes wait at the end", n)
+	}
 }

@@ -47,6 +47,12 @@ func (c *Conn) enqueue(m *outbox.Content, h outbox.Haste) error {
 		c.mu.Unlock()
 		return err
 	}
+	if c.box.Offer(m, h) {
+		c.keep.message()
+		c.mu.Unlock()
+		owner{c}.offer()
+		return nil
+	}
 	verdict, act := c.box.Enqueue(m, h)
 	if verdict == outbox.Accepted {
 		c.keep.message()

@@ -201,6 +201,20 @@ func (c owner) try() outbox.Action {
 	return c.finishTry(n, err)
 }
 
+// offer writes as much of a long message as the socket takes at once, from where it lies. A copy of
+// the rest is written later.
+func (c owner) offer() {
+	n, err := c.transport.TryWriteBoth(c.box.Batch().Bytes())
+	if err != nil {
+		_ = failedWrite(c).writeLost(err)
+		return
+	}
+	c.mu.Lock()
+	act := c.box.Keep(n)
+	c.mu.Unlock()
+	c.do(act)
+}
+
 // finishTry records that n bytes of the batch were written, or that the write failed with err. It
 // returns what to do next.
 func (c owner) finishTry(n int, err error) outbox.Action {

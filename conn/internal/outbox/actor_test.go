@@ -47,6 +47,7 @@ const (
 	before  place = iota
 	waiting       // for its entry
 	writing       // owns the wire
+	offering      // owns the wire, and keeps the rest of its message after one try
 	between       // has the turn, and is about to send the next piece
 	failed        // a stream with an error that has not been closed yet
 	after
@@ -82,6 +83,13 @@ func (a *actor) events(s *system, who int8, all []event) []event {
 				may(contextEnds, false, n)
 			}
 		}
+	case offering:
+		rest := s.o.batch.rest()
+		may(takes, true, rest)
+		for _, n := range []int{0, 1, len(s.o.batch.buf), rest - 1} {
+			may(takes, false, n)
+		}
+		may(writeFails, false, 0)
 	case between:
 		may(sends, true, 0)
 		if a.does == stream && a.cancels {
@@ -107,6 +115,8 @@ func (a *actor) do(s *system, e event) {
 			s.transmit(int(e.n))
 			a.interrupted(s, int(e.n))
 		}
+	case takes:
+		a.keep(s, int(e.n))
 	case sends:
 		a.sendPiece(s)
 	case givesUp:
@@ -188,6 +198,13 @@ func (a *actor) enqueue(s *system) {
 		p.Prepare(2, c.Payload)
 		c = &Content{Prepared: p}
 	}
+	if o.Offer(c, haste) {
+		if n := o.held(); n > s.sc.bound {
+			s.fault("%d bytes are offered", n)
+		}
+		a.pc, a.left = offering, text
+		return
+	}
 	held, dropped, fixed, busy := o.held(), o.Dropped(), o.held(), o.wire != Idle
 	if l := o.line; l != nil {
 		fixed -= l.queued + l.waiting*entryCost
@@ -211,6 +228,19 @@ func (a *actor) enqueue(s *system) {
 	if verdict == TooSlow && s.ended == open {
 		s.end(fails)
 	}
+	s.handle(act)
+}
+
+// keep follows the try to write an offered message: the transport has taken n bytes, and the text is
+// the caller's again.
+func (a *actor) keep(s *system, n int) {
+	s.transmit(n)
+	act := s.o.Keep(n)
+	if b := s.o.batch; b != nil && b.vec != nil && &b.vec[0] == &a.left[0] {
+		s.fault("the text of %c is not copied, though it is its caller's again", a.id)
+	}
+	a.left = nil
+	a.finish(kept)
 	s.handle(act)
 }
 

@@ -139,10 +139,10 @@ func (b *Batch) takeBack() {
 	b.own = span{}
 }
 
-// copyPayload copies the payload that lies elsewhere into the batch, since its owner will not wait
-// for it.
+// copyPayload copies what is left of the payload that lies elsewhere into the batch, since its owner
+// will not wait for it.
 func (b *Batch) copyPayload() {
-	if b.vec == nil {
+	if b.vec == nil || b.rest() == 0 {
 		return
 	}
 	frames, payload := b.Bytes()

@@ -22,7 +22,7 @@ func (s *system) checkOwner(rest bool) {
 		owners++
 	}
 	for _, a := range s.actors {
-		if a.pc == writing || a.pc == waiting && a.e.state == Owner {
+		if a.pc == writing || a.pc == offering || a.pc == waiting && a.e.state == Owner {
 			owners++
 		}
 	}

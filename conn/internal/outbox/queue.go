@@ -65,6 +65,34 @@ func (o *Outbox) Enqueue(c *Content, h Haste) (_ Verdict, act Action) {
 	return Accepted, act
 }
 
+// Offer takes the wire for a long message that nobody waits for, if nothing is ahead of it. Its caller
+// is the owner then: it writes what the transport takes at once, from where the payload lies, and
+// calls [Outbox.Keep]. If Offer returns false, nothing has happened, and the message is one for
+// [Outbox.Enqueue].
+func (o *Outbox) Offer(c *Content, h Haste) bool {
+	switch {
+	case !o.Clear(), !o.staysInPlace(c), !o.fits(c.Size() + frame.MaxHeaderSize):
+		return false
+	case h == Later && o.out.size()+c.Size() < o.appendLimit():
+		return false
+	}
+	o.wire = Owned
+	o.batch, o.out = o.out, nil
+	o.encodeOwn(c)
+	return true
+}
+
+// Keep records that n bytes of the batch of an Offer are out, and copies the rest: the payload is
+// its caller's again. Write says that the caller still owns the wire, and that somebody has to write
+// what is left.
+func (o *Outbox) Keep(n int) Action {
+	o.batch.off += n
+	if o.wire != Broken {
+		o.batch.copyPayload()
+	}
+	return o.FinishWrite(0)
+}
+
 // overflow does what the policy says about a message of n bytes for which there is no room. fits
 // reports whether there is room now; if not, the verdict says what became of the message.
 func (o *Outbox) overflow(c *Content, n int) (_ Verdict, fits bool) {

@@ -155,6 +155,9 @@ func special() (all []scenario) {
 		add([]way{long, write}, vectors, bound(n), onlyWithAll)
 		add([]way{stream, write}, vectors, bound(n), onlyWithAll)
 		add([]way{write, send}, vectors, bound(n), drains)
+		add([]way{send, append_}, vectors, bound(max(n, 2*vectorMin)), reads, drains)
+		add([]way{send, send, flushes}, vectors, bound(n), pings, onlyWithAll)
+		add([]way{stream, send}, vectors, bound(n), pings, onlyWithAll)
 	}
 	add([]way{write, write}, zips)
 	add([]way{write, write}, zips, firstPassive)

@@ -61,6 +61,7 @@ const (
 	begins      // of an actor
 	wakes
 	contextEnds // n: bytes that were written before
+	takes       // n bytes of an offer
 	sends       // the next piece
 	givesUp
 	closes // a message
@@ -69,7 +70,7 @@ const (
 var whats = [...]string{
 	"Close", "peer's Close", "peer's answer", "failure", "CloseNow", "peer's end", "ping", "flood of pings", "Drained(0)",
 	"the reader is about to wait", "writes all", "writes", "fails to write", "begins", "wakes", "'s context ends after",
-	"sends a piece", "gives its message up", "closes its message",
+	"offers, and the transport takes", "sends a piece", "gives its message up", "closes its message",
 }
 
 // event is one thing that may happen. must is true if it happens by itself: a system in which only

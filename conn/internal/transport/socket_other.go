@@ -21,6 +21,9 @@ func readRaw(syscall.RawConn, []byte, **pool.ReadBuffer) (int, error) { panic(un
 // TryWrite writes nothing, since no transport here can tell what it takes at once.
 func (l *Link) TryWrite([]byte) (int, error) { return 0, nil }
 
+// TryWriteBoth writes nothing, as TryWrite.
+func (l *Link) TryWriteBoth(_, _ []byte) (int, error) { return 0, nil }
+
 // ReadFD is never called.
 func ReadFD(uintptr, []byte) (int, error) { panic(unreachable) }
 

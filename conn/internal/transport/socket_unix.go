@@ -43,6 +43,7 @@ func rawConn(rwc io.ReadWriteCloser) syscall.RawConn {
 type rawOp struct {
 	fn   func(fd uintptr) bool
 	buf  []byte
+	then []byte           // of a write: what follows buf
 	in   *pool.ReadBuffer // of a read without buf: taken from the pool when there are bytes
 	n    int
 	err  error
@@ -52,13 +53,14 @@ type rawOp struct {
 var (
 	rawReads  = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.read; return op }}
 	rawWrites = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.write; return op }}
+	rawBoths  = sync.Pool{New: func() any { op := new(rawOp); op.fn = op.writeBoth; return op }}
 )
 
 // end gives the operation back to its pool and returns its results. It exists so that its caller
 // keeps none of them on the stack.
 func (op *rawOp) end(pool *sync.Pool) (n int, err error) {
 	n, err = op.n, op.err
-	op.buf, op.in, op.n, op.err = nil, nil, 0, nil
+	op.buf, op.then, op.in, op.n, op.err = nil, nil, nil, 0, nil
 	pool.Put(op)
 	return n, err
 }
@@ -145,6 +147,42 @@ func (op *rawOp) write(fd uintptr) bool {
 	n, err := WriteFD(fd, op.buf[op.n:])
 	op.n += n
 	op.err = err
+	return true
+}
+
+// TryWriteBoth is [Link.TryWrite] for frames and a long payload that follows them and lies
+// elsewhere.
+func (l *Link) TryWriteBoth(frames, payload []byte) (n int, err error) {
+	if l.raw == nil {
+		return 0, nil
+	}
+	op := rawBoths.Get().(*rawOp)
+	op.buf, op.then = frames, payload
+	if err := l.raw.Write(op.fn); err != nil {
+		op.err = err
+	}
+	return op.end(&rawBoths)
+}
+
+// writeBoth is the function inside RawConn.Write. It never waits.
+func (op *rawOp) writeBoth(fd uintptr) bool {
+	n, err := writeMore(fd, op.buf)
+	for err == syscall.EINTR {
+		n, err = writeMore(fd, op.buf)
+	}
+	switch err {
+	case nil:
+		op.n = n
+	case syscall.EAGAIN:
+		return true
+	default:
+		op.err = opError("write", err)
+		return true
+	}
+	if n == len(op.buf) {
+		n, op.err = WriteFD(fd, op.then)
+		op.n += n
+	}
 	return true
 }
 

@@ -46,6 +46,15 @@ func briefWrite(fd uintptr, p []byte) (int, error) {
 	return int(n), nil
 }
 
+// writeMore is longWrite of bytes that others follow at once, so that all leave in the same packets.
+func writeMore(fd uintptr, p []byte) (int, error) {
+	n, _, errno := syscall.Syscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_DONTWAIT|syscall.MSG_MORE, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // longRead is briefRead in a call that the scheduler knows of.
 func longRead(fd uintptr, p []byte) (int, error) {
 	n, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_DONTWAIT, 0, 0)

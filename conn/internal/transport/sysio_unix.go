@@ -14,6 +14,9 @@ func briefRead(fd uintptr, p []byte) (int, error) { return longRead(fd, p) }
 
 func briefWrite(fd uintptr, p []byte) (int, error) { return longWrite(fd, p) }
 
+// writeMore writes bytes that others follow. They leave in packets of their own.
+func writeMore(fd uintptr, p []byte) (int, error) { return longWrite(fd, p) }
+
 func longRead(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
 
 func longWrite(fd uintptr, p []byte) (int, error) { return syscall.Write(int(fd), p) }
