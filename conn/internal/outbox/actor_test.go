@@ -44,12 +44,12 @@ func (w way) String() string {
 type place uint8
 
 const (
-	before  place = iota
-	waiting       // for its entry
-	writing       // owns the wire
-	offering      // owns the wire, and keeps the rest of its message after one try
-	between       // has the turn, and is about to send the next piece
-	failed        // a stream with an error that has not been closed yet
+	before   place = iota
+	waiting        // for its entry
+	writing        // owns the wire
+	offering       // owns the wire, and keeps the rest of its message after one try
+	between        // has the turn, and is about to send the next piece
+	failed         // a stream with an error that has not been closed yet
 	after
 )
 
