@@ -1,11 +1,19 @@
 package handshake
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
 	"strings"
 )
+
+// alert is how an alert of TLS begins (RFC 8446 section 5.1).
+const alert = "\x15\x03"
+
+// begins reports whether b begins with prefix, or may once there is more of it.
+func begins(b []byte, prefix string) bool {
+	n := min(len(b), len(prefix))
+	return string(b[:n]) == prefix[:n]
+}
 
 // Response parses the final response at the start of b. n is the length of everything up to the end
 // of its header section, interim responses included: b[n:] is what came after it, frames or a body.
@@ -18,12 +26,14 @@ import (
 // The error is an *[Error] with status 0. The response holds copies and may be kept.
 func (p *Parser) Response(b []byte) (resp *http.Response, n int, err error) {
 	for {
-		const protocol = "HTTP/"
-		if bytes.HasPrefix(b[p.start:], []byte("\x15\x03")) { // an alert: RFC 8446 section 5.1
-			return nil, 0, badResponse(fieldStatusLine, "is a record of TLS: the server speaks TLS on this port, begin the URL with wss://")
-		}
-		if s := b[p.start:]; !bytes.HasPrefix(s, []byte(protocol[:min(len(s), len(protocol))])) {
+		switch s := b[p.start:]; {
+		case begins(s, "HTTP/"):
+		case !begins(s, alert):
 			return nil, 0, badResponse(fieldStatusLine, "does not begin with HTTP/: is this an HTTP server, and should the URL say wss or ws?")
+		case len(s) < len(alert):
+			return nil, 0, nil
+		default:
+			return nil, 0, badResponse(fieldStatusLine, "is a record of TLS: the server speaks TLS on this port, begin the URL with wss://")
 		}
 		end := p.end(b)
 		if end > MaxHeaderBytes || end == 0 && len(b) > MaxHeaderBytes {

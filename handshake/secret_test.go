@@ -172,12 +172,19 @@ func TestRefusalPointsToWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestResponseIsTLS shows what a client without TLS is told about the answer of a TLS server.
+// TestResponseIsTLS shows what a client without TLS is told about the answer of a TLS server,
+// however the answer comes.
 func TestResponseIsTLS(t *testing.T) {
-	_, _, err := ParseResponse([]byte("\x15\x03\x01\x00\x02\x02\x16"))
-	var refused *Error
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "wss://") {
-		t.Errorf("error %v, want one that suggests wss", err)
+	alert := []byte("\x15\x03\x01\x00\x02\x02\x16")
+	for first := range len(alert) + 1 {
+		var p Parser
+		_, _, err := p.Response(alert[:first])
+		if err == nil {
+			_, _, err = p.Response(alert)
+		}
+		if refused, ok := errors.AsType[*Error](err); !ok || !strings.Contains(refused.Error(), "wss://") {
+			t.Errorf("%d bytes first: error %v, want one that suggests wss", first, err)
+		}
 	}
 }
 
