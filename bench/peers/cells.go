@@ -100,7 +100,7 @@ func cells() []cell {
 		echo("idle", "idle after ten messages of 128 B", 128, 10000, 1).idle(),
 		echo("idle-deep", "a minute after a handler that used 8 KiB of stack", 128, 2000, 1).
 			rested(),
-		echo("idle-tls", "idle over TLS after ten messages of 128 B", 128, 1000, 1).
+		echo("idle-tls", "idle over TLS after ten messages of 128 B", 128, 10000, 1).
 			secure().idle().against("idle"),
 		echo("z-1KiB", "1 KiB of JSON, no takeover", kib, 64, 1).compressed(servers.NoTakeover),
 		echo("z-1KiB-takeover", "1 KiB of JSON, takeover", kib, 64, 1).
