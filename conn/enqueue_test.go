@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -514,4 +515,83 @@ func TestLongMessageToLostPeer(t *testing.T) {
 	if n := s.Buffered(); n != 0 {
 		t.Errorf("%d bytes wait at the end", n)
 	}
+}
+
+// TestLongMessagesOfMany: the messages of goroutines that send in all ways at once arrive whole, and
+// those of each in its order, though the goroutine uses the memory again after each call. A Write
+// whose context has ended may have been withdrawn.
+func TestLongMessagesOfMany(t *testing.T) {
+	for _, loop := range []*Loop{nil, new(Loop)} {
+		a, b := tcpNets(t)
+		s := New(a, frame.Server, Negotiated{}, Config{Queue: 64 << 20, Loop: loop})
+		c := New(b, frame.Client, Negotiated{}, Config{})
+		check(s.Handle(&Events{}))
+		const senders, each = 4, 12
+		var wg sync.WaitGroup
+		var sure [senders][each]bool // that a message arrives
+		for g := range senders {
+			wg.Go(func() {
+				r := rand.New(rand.NewPCG(uint64(g), 1))
+				p := make([]byte, 250<<10)
+				for i := range each {
+					m := p[:copy(p, messageNo(g*each+i, 6+r.IntN(len(p)-6)))]
+					sure[g][i] = sendSomehow(t, s, g+i, m)
+					clear(m)
+				}
+			})
+		}
+		go func() {
+			wg.Wait()
+			check(s.Write(bg, Text, []byte("end")))
+		}()
+		var last [senders]int
+		var came [senders][each]bool
+		for {
+			_, p, err := c.Read(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(p) == "end" {
+				break
+			}
+			n := number(t, string(p))
+			g, i := n/each, n%each
+			if !bytes.Equal(p, messageNo(n, len(p))) || i < last[g] || came[g][i] {
+				t.Fatalf("message %d of %d, of %d bytes, is not as it was sent, or comes after message %d", i, g, len(p), last[g])
+			}
+			last[g], came[g][i] = i, true
+		}
+		for g := range senders {
+			for i := range each {
+				if sure[g][i] && !came[g][i] {
+					t.Errorf("message %d of %d has not come", i, g)
+				}
+			}
+		}
+		check(s.CloseNow())
+		_ = c.CloseNow()
+	}
+}
+
+// sendSomehow sends m in one of four ways, and reports whether it is sure to arrive.
+func sendSomehow(t *testing.T, c *Conn, way int, m []byte) (sure bool) {
+	var err error
+	switch way % 4 {
+	case 0:
+		err = c.Append(Binary, m)
+	case 1:
+		err = c.Send(Binary, m)
+	case 2:
+		err = c.Write(bg, Binary, m)
+	case 3:
+		ctx, cancel := context.WithTimeout(bg, time.Millisecond)
+		defer cancel()
+		if err = c.Write(ctx, Binary, m); errors.Is(err, context.DeadlineExceeded) {
+			return false
+		}
+	}
+	if err != nil {
+		t.Errorf("way %d: %v", way%4, err)
+	}
+	return err == nil
 }
