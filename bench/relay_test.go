@@ -125,10 +125,11 @@ const relayRound = 5000
 
 // BenchmarkRelay measures the CPU time that a proxy uses for a message and its echo: package relay,
 // frames as they are and message by message, beside net/http/httputil's ReverseProxy and the system
-// calls that pass the bytes, alone. Each proxy is a process of its own, and what it uses is all that is counted: not the client's share, nor the
-// backend's. They take turns, in short rounds, and a ratio is that of two rounds next to each other:
-// so whatever else runs on the machine is the same for all. The results are the medians. An
-// operation is relayRound messages, and their echoes, through each of the proxies.
+// calls that pass the bytes, alone. Each proxy is a process of its own, and what it uses is all that
+// is counted: not the client's share, nor the backend's. They take turns, in short rounds, and a
+// ratio is that of two rounds next to each other: so whatever else runs on the machine is the same
+// for all. The results are the medians. An operation is relayRound messages, and their echoes,
+// through each of the proxies.
 func BenchmarkRelay(b *testing.B) {
 	u := ws.Upgrader{Config: ws.Config{MaxMessageSize: 2 << 20}}
 	ln := listen(b)
