@@ -13,6 +13,7 @@ import (
 
 	"github.com/rfc6455/ws/conn/internal/outbox"
 	"github.com/rfc6455/ws/conn/internal/pool"
+	"github.com/rfc6455/ws/conn/internal/transport"
 	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 )
@@ -157,6 +158,63 @@ func TestReadGivesItsBuffer(t *testing.T) {
 			}
 		}
 		check(c.CloseNow())
+	}
+}
+
+// TestRoomForWhatWaits: a long message whose beginning lies in the socket is put together in one
+// buffer, since what waits there has come, too. Without that it moves from buffer to buffer as it
+// grows.
+func TestRoomForWhatWaits(t *testing.T) {
+	if raceEnabled || runtime.GOOS != "linux" {
+		t.Skip("the race detector allocates, and other systems do not say what waits in a socket")
+	}
+	onOneProcessor(t)
+	const size = 256 << 10
+	for name, read := range map[string]func(c *Conn) ([]byte, error){
+		"Read": func(c *Conn) ([]byte, error) {
+			_, p, err := c.Read(bg)
+			return p, err
+		},
+		"Serve": func(c *Conn) (p []byte, err error) {
+			err = c.Serve(bg, &Events{Message: func(c *Conn, _ MessageType, m []byte) { p = append(p, m...); c.CloseNow() }})
+			if p != nil {
+				err = nil
+			}
+			return p, err
+		},
+	} {
+		a, b := tcpNets(t)
+		check(a.SetReadBuffer(2 * size))
+		c := New(a, frame.Server, Negotiated{}, Config{})
+		peer := wstest.NewPeer(t, b, frame.Client)
+		sent := make(chan struct{})
+		go func() { peer.Binary(pattern(size)); close(sent) }()
+		waits := func() (n int) {
+			raw, err := a.SyscallConn()
+			check(err)
+			check(raw.Control(func(fd uintptr) { n = transport.Waiting(fd) }))
+			return n
+		}
+		for waits() < size/3 {
+			runtime.Gosched()
+		}
+		runtime.GC()
+		runtime.GC() // the second one empties the pools
+		before := allocated()
+		p, err := read(c)
+		n := allocated() - before
+		check(err)
+		<-sent
+		if !bytes.Equal(p, pattern(size)) {
+			t.Errorf("%s: the message came as %d other bytes", name, len(p))
+		}
+		if name == "Serve" {
+			n -= size // the callback's copy
+		}
+		if n > 5*size/4 {
+			t.Errorf("%s: a message of %d bytes took %d bytes of memory, want at most a quarter more", name, size, n)
+		}
+		c.CloseNow()
 	}
 }
 

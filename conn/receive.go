@@ -84,12 +84,17 @@ func (r *readHalf) freeMessage() {
 
 // reserve makes room in the message for n bytes, which have come or may come now. The frame has at
 // most left bytes to come. The room is in proportion to what has come, up to four times as much.
-// The length that the peer announces never makes room by itself (section 10.4).
+// What waits in the socket has come, too, so that most large messages move once at most. The length
+// that the peer announces never makes room by itself (section 10.4).
 func (r *readHalf) reserve(n int, left int64) {
 	if cap(r.msg)-len(r.msg) >= n {
 		return
 	}
-	n = max(n, int(min(left, int64(3*(len(r.msg)+n)))))
+	came := len(r.msg) + n
+	if r.in != nil {
+		came += r.in.Behind
+	}
+	n = max(n, int(min(left, int64(3*came))))
 	r.makeRoom(n)
 }
 

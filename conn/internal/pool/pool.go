@@ -15,6 +15,7 @@ import (
 type ReadBuffer struct {
 	Unread  []byte // in Room, unless a handshake brought more than fits there
 	Message []byte // the message that was completed last, if it lay here in one piece
+	Behind  int    // so many bytes waited in the socket behind those in Room, if Room was full
 	Turn    Turn   // of Serve on a socket, which holds the buffer until it waits
 	Room    [ReadSize]byte
 }
@@ -22,7 +23,7 @@ type ReadBuffer struct {
 // ReadSize is enough for a message of 16 KiB with its header. Such a message takes one system call
 // and no copy. With the rest of a ReadBuffer and a word of the runtime's it fills a block of the
 // heap, of 18 KiB.
-const ReadSize = 18<<10 - 72
+const ReadSize = 18<<10 - 80
 
 var readBuffers = sync.Pool{New: func() any { return new(ReadBuffer) }}
 
@@ -45,7 +46,7 @@ func GetRead() *ReadBuffer {
 
 // PutRead takes back a buffer of [GetRead].
 func PutRead(b *ReadBuffer) {
-	b.Unread, b.Message, b.Turn = nil, nil, Turn{}
+	b.Unread, b.Message, b.Behind, b.Turn = nil, nil, 0, Turn{}
 	if Poison != nil {
 		Poison(b.Room[:])
 	}

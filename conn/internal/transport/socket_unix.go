@@ -101,6 +101,9 @@ func (op *rawOp) read(fd uintptr) bool {
 		pool.PutRead(in)
 		return op.came()
 	}
+	if op.n == len(in.Room) {
+		in.Behind = Waiting(fd)
+	}
 	op.in = in
 	return true
 }
