@@ -55,7 +55,7 @@ func (p *plan) start(
 		return p.startDialed(b, spec, s)
 	}
 	b.server, err = p.startServer(s, "-work", string(spec.Work()), "-compression", string(spec.Compression),
-		fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
+		fmt.Sprintf("-conns=%d", spec.Conns), fmt.Sprintf("-deep=%t", spec.Deep), fmt.Sprintf("-tls=%t", spec.TLS))
 	if err != nil {
 		return before, err
 	}

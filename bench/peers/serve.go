@@ -30,7 +30,7 @@ func serve(args []string) error {
 	work := flags.String("work", string(servers.Echo), "kind of work")
 	compression := flags.String("compression", "", "mode")
 	dial := flags.String("dial", "", "URL to connect to instead of serving")
-	conns := flags.Int("conns", 1, "connections to dial")
+	conns := flags.Int("conns", 1, "connections to dial, or to broadcast to")
 	deep := flags.Bool("deep", false, "use 8 KiB of stack for each message")
 	useTLS := flags.Bool("tls", false, "speak TLS")
 	if err := flags.Parse(args); err != nil {
@@ -61,7 +61,8 @@ func serve(args []string) error {
 	}
 	go func() {
 		err := s.Serve(ln, servers.Setting{
-			Work: servers.Work(*work), Compression: servers.Compression(*compression), Deep: *deep,
+			Work: servers.Work(*work), Compression: servers.Compression(*compression),
+			Conns: *conns, Deep: *deep,
 		})
 		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
 	}()

@@ -62,7 +62,7 @@ func TestServers(t *testing.T) {
 		}
 		for name, spec := range specs {
 			setting := servers.Setting{
-				Work: spec.Work(), Compression: spec.Compression, Deep: spec.Deep,
+				Work: spec.Work(), Compression: spec.Compression, Conns: spec.Conns, Deep: spec.Deep,
 				TLS: spec.TLS,
 			}
 			if !s.Can(setting) {

@@ -12,7 +12,7 @@ import (
 )
 
 func serveBare(ln net.Listener, s Setting) error {
-	all := new(hub[net.Conn])
+	all := newHub[net.Conn](s)
 	return accept(ln, func(nc net.Conn) {
 		defer nc.Close()
 		if bareUpgrade(nc) != nil {

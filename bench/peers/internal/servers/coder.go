@@ -16,7 +16,7 @@ func serveCoder(ln net.Listener, s Setting) error {
 	case Takeover:
 		options.CompressionMode = websocket.CompressionContextTakeover
 	}
-	all := new(hub[*websocket.Conn])
+	all := newHub[*websocket.Conn](s)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, options)
 		if err != nil {

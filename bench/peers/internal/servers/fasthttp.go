@@ -9,7 +9,7 @@ import (
 
 func serveFasthttp(ln net.Listener, s Setting) error {
 	u := websocket.FastHTTPUpgrader{EnableCompression: s.Compression != Off}
-	all := new(hub[*websocket.Conn])
+	all := newHub[*websocket.Conn](s)
 	serve := func(c *websocket.Conn) {
 		if s.Work == Broadcast {
 			all.add(c)

@@ -10,7 +10,7 @@ import (
 )
 
 func serveGobwas(ln net.Listener, s Setting) error {
-	all := new(hub[net.Conn])
+	all := newHub[net.Conn](s)
 	return accept(ln, func(nc net.Conn) {
 		defer nc.Close()
 		if _, err := ws.Upgrade(nc); err != nil {

@@ -9,7 +9,7 @@ import (
 
 func serveGorilla(ln net.Listener, s Setting) error {
 	u := websocket.Upgrader{EnableCompression: s.Compression != Off}
-	all := new(hub[*websocket.Conn])
+	all := newHub[*websocket.Conn](s)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := u.Upgrade(w, r, nil)
 		if err != nil {

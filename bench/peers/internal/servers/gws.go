@@ -8,7 +8,7 @@ import (
 )
 
 func serveGws(ln net.Listener, s Setting) error {
-	all := new(hub[*gws.Conn])
+	all := newHub[*gws.Conn](s)
 	takeover := s.Compression == Takeover
 	u := gws.NewUpgrader(&gwsEvents{Setting: s, all: all}, &gws.ServerOption{
 		CheckUtf8Enabled: true,

@@ -16,7 +16,7 @@ func init() { Find("nbio").Serve = serveNbio }
 // serveNbio serves by nbio's own HTTP server, with its poller.
 func serveNbio(ln net.Listener, s Setting) error {
 	logging.SetLevel(logging.LevelNone)
-	all := new(hub[*websocket.Conn])
+	all := newHub[*websocket.Conn](s)
 	u := websocket.NewUpgrader()
 	u.OnOpen(func(c *websocket.Conn) {
 		if s.Work == Broadcast {

@@ -33,7 +33,7 @@ func events(s Setting, answer func(c *ws.Conn, t ws.MessageType, p []byte)) *ws.
 	if s.Work == Echo {
 		return &ws.Events{Message: answer}
 	}
-	all := new(hub[*ws.Conn])
+	all := newHub[*ws.Conn](s)
 	return &ws.Events{
 		Open: func(c *ws.Conn, _ *handshake.Request) { all.add(c) },
 		Message: func(_ *ws.Conn, t ws.MessageType, p []byte) {
@@ -93,7 +93,7 @@ func appendAnswer(c *ws.Conn, t ws.MessageType, p []byte) {
 // serveReadInto serves by Upgrade and ReadInto.
 func serveReadInto(ln net.Listener, s Setting) error {
 	u := &ws.Upgrader{Config: config(s)}
-	all := new(hub[*ws.Conn])
+	all := newHub[*ws.Conn](s)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := u.Upgrade(w, r)
 		if err != nil {
@@ -129,7 +129,7 @@ func readInto(c *ws.Conn, s Setting, all *hub[*ws.Conn]) {
 // serveLoop serves in the style that is most common: the handler reads on net/http's goroutine.
 func serveLoop(ln net.Listener, s Setting) error {
 	u := &ws.Upgrader{Config: config(s)}
-	all := new(hub[*ws.Conn])
+	all := newHub[*ws.Conn](s)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := u.Upgrade(w, r)
 		if err != nil {
@@ -146,7 +146,7 @@ func serveLoop(ln net.Listener, s Setting) error {
 // goroutine is not held.
 func serveHandlerFunc(ln net.Listener, s Setting) error {
 	u := &ws.Upgrader{Config: config(s)}
-	all := new(hub[*ws.Conn])
+	all := newHub[*ws.Conn](s)
 	return http.Serve(ln, u.HandlerFunc(func(c *ws.Conn, _ *ws.Request) {
 		if s.Work == Broadcast {
 			all.add(c)

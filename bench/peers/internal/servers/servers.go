@@ -32,6 +32,7 @@ const (
 type Setting struct {
 	Work        Work
 	Compression Compression
+	Conns       int  // how many connections a broadcast goes to
 	Dialed      bool // the measured process makes the connections
 	Deep        bool // the handler uses 8 KiB of stack for each message
 	TLS         bool // the listener speaks TLS
@@ -204,8 +205,17 @@ func Find(name string) *Server {
 // hub is the set of connections of a broadcast. Its methods may be called concurrently. Connections
 // are never removed, since a process serves only one cell.
 type hub[C any] struct {
-	mu  sync.Mutex
-	all []C
+	mu    sync.Mutex
+	added sync.Cond
+	all   []C
+	want  int
+}
+
+// newHub returns the hub of a server that is started for s.
+func newHub[C any](s Setting) *hub[C] {
+	h := &hub[C]{want: s.Conns}
+	h.added.L = &h.mu
+	return h
 }
 
 // add adds a connection.
@@ -213,12 +223,17 @@ func (h *hub[C]) add(c C) {
 	h.mu.Lock()
 	h.all = append(h.all, c)
 	h.mu.Unlock()
+	h.added.Broadcast()
 }
 
-// each calls f for every connection, one after another.
+// each calls f for every connection, one after another. It waits until all have been added, since a
+// client may have the answer to its handshake before the server's handler runs.
 func (h *hub[C]) each(f func(C)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for len(h.all) < h.want {
+		h.added.Wait()
+	}
 	for _, c := range h.all {
 		f(c)
 	}

@@ -27,7 +27,7 @@ var typed = websocket.Codec{
 }
 
 func serveXnet(ln net.Listener, s Setting) error {
-	all := new(hub[*websocket.Conn])
+	all := newHub[*websocket.Conn](s)
 	return http.Serve(ln, websocket.Server{Handler: func(c *websocket.Conn) {
 		if s.Work == Broadcast {
 			all.add(c)
