@@ -1,12 +1,17 @@
 package conn
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/frame"
 	"github.com/rfc6455/ws/handshake"
 )
@@ -179,4 +184,134 @@ func TestHeapOfWindows(t *testing.T) {
 			t.Errorf("after %d bytes of text %d bytes are held besides windows of %d and %d, want at most %d", passed, least, out, in, state)
 		}
 	}
+}
+
+// TestFoldedWindows: the windows of a connection on which no message has passed for KeepAlive take
+// less memory, from the next Ping or Pong on, whoever pings. They are what they were for the
+// messages after that. While messages pass they stay as they are.
+func TestFoldedWindows(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector changes sizes")
+	}
+	onOneProcessor(t)
+	const (
+		pairs  = 50
+		window = 4 << 10
+		most   = 2 * window * 3 / 5 // of both windows, with this text
+	)
+	for name, tt := range map[string]struct {
+		server, client time.Duration // KeepAlive
+	}{
+		"the server pings": {server: time.Minute},
+		"the client pings": {server: 50 * time.Second, client: 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(9, 692))
+				var messages [][]byte
+				for range 12 {
+					messages = append(messages, someText(r, 2000))
+				}
+				var servers, clients []*Conn
+				var got atomic.Int64
+				count := &Events{Message: func(_ *Conn, _ MessageType, p []byte) { got.Add(int64(len(p))) }}
+				for range pairs {
+					a, b := wstest.Pipe(64 << 10)
+					cfg := takeover
+					cfg.KeepAlive = tt.server
+					server := New(a, frame.Server, Negotiated{Deflate: deflated(12)}, cfg)
+					cfg.KeepAlive = tt.client
+					client := New(b, frame.Client, Negotiated{Deflate: deflated(12)}, cfg)
+					go server.Serve(bg, count)
+					go client.Serve(bg, count)
+					servers, clients = append(servers, server), append(clients, client)
+				}
+				say := func() {
+					got.Store(0)
+					want := int64(0)
+					for i, s := range servers {
+						for _, p := range messages {
+							check(s.Write(bg, Text, p))
+							check(clients[i].Write(bg, Text, p))
+							want += int64(2 * len(p))
+						}
+					}
+					synctest.Wait()
+					if got.Load() != want {
+						t.Fatalf("%d bytes of messages came, want %d", got.Load(), want)
+					}
+				}
+				for round := range 2 {
+					say()
+					busy := heapNow()
+					wait(tt.server / 2)
+					say()
+					wait(tt.server / 2)
+					synctest.Wait()
+					if saved := (busy - heapNow()) / pairs; saved > window/4 {
+						t.Errorf("round %d: each connection has given back %d bytes, though messages have passed, want none", round, saved)
+					}
+					wait(tt.server)
+					synctest.Wait()
+					if saved := (busy - heapNow()) / pairs; saved < 2*window-most {
+						t.Errorf("round %d: each idle connection has given back %d of %d bytes, want at least %d", round, saved, 2*window, 2*window-most)
+					}
+				}
+				for i, s := range servers {
+					check(s.CloseNow())
+					check(clients[i].CloseNow())
+				}
+			})
+		})
+	}
+}
+
+// TestFoldWithinMessage: a window that a message in pieces is using stays as it is, in both
+// directions, also if Close has taken the message's turn away.
+func TestFoldWithinMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := wstest.Pipe(64 << 10)
+		cfg := takeover
+		cfg.KeepAlive, cfg.FragmentSize = time.Minute, 1000
+		server := New(a, frame.Server, Negotiated{Deflate: deflated(12)}, cfg)
+		client := New(b, frame.Client, Negotiated{Deflate: deflated(12)}, cfg)
+		defer client.CloseNow()
+		defer server.CloseNow()
+		var got []byte
+		go client.Serve(bg, &Events{Message: func(_ *Conn, _ MessageType, p []byte) { got = append(got, p...) }})
+		go server.Serve(bg, &Events{})
+		var want []byte
+		r := rand.New(rand.NewPCG(10, 692))
+		for range 3 {
+			m, err := server.NextWriter(bg, Text)
+			check(err)
+			for range 4 {
+				p := someText(r, 3000)
+				_, err := m.Write(p)
+				check(err)
+				want = append(want, p...)
+				wait(5 * time.Minute) // the keepalives ask in both directions
+			}
+			check(m.Close())
+			wait(5 * time.Minute)
+			p := someText(r, 3000)
+			check(server.Write(bg, Text, p))
+			want = append(want, p...)
+		}
+		synctest.Wait()
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes of messages came, want %d, and the same", len(got), len(want))
+		}
+		m, err := server.NextWriter(bg, Text)
+		check(err)
+		_, err = m.Write(someText(r, 3000))
+		check(err)
+		go server.Close(CloseNormal, "")
+		for range 100 {
+			if _, err := m.Write(someText(r, 100)); err != nil {
+				break
+			}
+			wait(10 * time.Millisecond)
+		}
+	})
 }

@@ -75,6 +75,16 @@ func (k *keepalive) first() time.Duration {
 	return a
 }
 
+// idle reports whether no message has passed for KeepAlive. The waiting clock may be a little behind
+// when the answer to a Ping comes, so an eighth may be missing.
+func (k *keepalive) idle() bool {
+	if k == nil {
+		return false
+	}
+	d := int64(k.c.cfg.keepAlive())
+	return d > 0 && k.waiting(clock.Now())-k.idleSince.Load() >= d-d/8
+}
+
 // stop ends the checks.
 func (k *keepalive) stop() {
 	if k != nil {

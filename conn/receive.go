@@ -264,6 +264,7 @@ func (c receiver) oversize() uint64 {
 // control acts on a control frame of the peer (RFC 6455 section 5.5). It returns an error only for
 // a Close frame, and that error is final.
 func (c receiver) control(ev frame.Event) error {
+	c.foldIdle()
 	switch ev.Opcode {
 	case frame.Ping:
 		c.queuePong(ev.Data)
@@ -340,6 +341,18 @@ func (c receiver) matchPong(payload []byte) {
 		c.cfg.Trace.roundTrip(c.Conn, time.Since(p.sent))
 	}
 	c.rare.pings = answered.next
+}
+
+// foldIdle lets the windows of the compression take less memory until they are used again, if the
+// keepalive finds the connection idle.
+func (c receiver) foldIdle() {
+	if c.z == nil || !c.keep.idle() {
+		return
+	}
+	c.z.dec.Fold()
+	c.mu.Lock()
+	c.box.Fold()
+	c.mu.Unlock()
 }
 
 // part returns which part of its message ev is: the last one, or another.

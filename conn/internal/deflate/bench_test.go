@@ -159,3 +159,20 @@ func BenchmarkRuns(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFold folds the two windows of a connection that falls idle, and unfolds them.
+func BenchmarkFold(b *testing.B) {
+	for _, size := range []int{4096, 32768} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			var w window
+			w.push(jsonText(1, size), size)
+			held := 0
+			for b.Loop() {
+				w.fold()
+				held = cap(w.buf)
+				w.unfold()
+			}
+			b.ReportMetric(float64(held), "B/window")
+		})
+	}
+}

@@ -121,6 +121,14 @@ func (d *Decoder) Reset() {
 	*d = Decoder{Limit: d.Limit, WindowBits: d.WindowBits, Takeover: d.Takeover}
 }
 
+// Fold makes the window smaller until the next message, as [Encoder.Fold] does. Within a message it
+// does nothing.
+func (d *Decoder) Fold() {
+	if !d.started && d.stage == stageHeader {
+		d.history.fold()
+	}
+}
+
 // room returns how many more bytes this message may inflate to.
 func (d *Decoder) room() int64 {
 	if d.Limit <= 0 {
@@ -135,6 +143,7 @@ func (d *Decoder) advance(s *stream, part Part) status {
 	if d.err != nil {
 		return invalid
 	}
+	d.history.unfold()
 	d.started = d.started || len(s.wire) > 0
 	st := d.run(s)
 	if st != wantInput || part == More {

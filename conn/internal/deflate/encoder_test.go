@@ -360,6 +360,10 @@ func newConversation(bits, level uint8, takeover bool) *conversation {
 // send sends one message. kind says how, and size and cut say what.
 func (c *conversation) send(t *testing.T, kind, size, cut byte) {
 	c.seed++
+	if kind&0x40 != 0 { // the connection has been idle
+		c.encoder.Fold()
+		c.peer.decoder.Fold()
+	}
 	n := int(size) * int(size) / 16
 	text := jsonText(c.seed%5, n)
 	if kind&0x80 != 0 {

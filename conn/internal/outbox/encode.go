@@ -46,6 +46,14 @@ func (o *Outbox) zip() *Zip {
 	return o.extras.Zip
 }
 
+// Fold lets the window of the compression take less memory until it is used again. It does nothing
+// if somebody may be using it now: a Message that has lost the turn can still be compressing.
+func (o *Outbox) Fold() {
+	if z := o.zip(); z != nil && o.Quiet() && o.Lifecycle() == frame.Open {
+		z.Encoder.Fold()
+	}
+}
+
 // hooks returns what observes the sending, or nil.
 func (o *Outbox) hooks() *Hooks {
 	if o.extras == nil {
