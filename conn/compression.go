@@ -76,7 +76,8 @@ type Compression struct {
 	// by who compresses. 8 to 15 bits stand for 256 B to 32 KiB. Use 9 at least if peers compress
 	// with zlib, as most do. zlib has no window of 8 bits, so that such a peer declines them, or
 	// sends what can't be read (1007). With takeover a connection holds between messages what has
-	// passed, up to the size of both windows: 64 KiB with 15 bits, 8 KiB with 12.
+	// passed, up to the size of both windows: 64 KiB with 15 bits, 8 KiB with 12. An idle one holds
+	// that compressed if Config.KeepAlive is set, which makes it a third if it is JSON.
 	//
 	// For what this side sends, the default is 12 with takeover, even if the peer allows more.
 	// Without takeover it is 15, since nothing is held.

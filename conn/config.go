@@ -34,7 +34,8 @@ type Config struct {
 	Compression Compression
 
 	// KeepAlive is how long the peer may be silent before this side sends a Ping. Any byte from the
-	// peer counts as a sign of life. Default: off.
+	// peer counts as a sign of life. If no message has passed for so long, the windows of a
+	// compression with takeover are held compressed. Default: off.
 	KeepAlive time.Duration
 
 	// PongTimeout is how long the peer may stay silent after a keepalive Ping. Then the connection

@@ -7,6 +7,7 @@
 //	go run ./bench/million                       # 10,000 connections
 //	go run ./bench/million -conns 100000 -tls    # as many as ulimit -Hn allows, over TLS
 //	go run ./bench/million -takeover -size 512   # compress, with a window for each direction
+//	go run ./bench/million -takeover -size 512 -keepalive 10s   # and fold the windows of who is idle
 package main
 
 import (
@@ -50,7 +51,7 @@ func main() {
 type options struct {
 	conns, size, messages int
 	tls, takeover, short  bool
-	silent                time.Duration
+	silent, keepAlive     time.Duration
 }
 
 func (o *options) flags(f *flag.FlagSet) {
@@ -62,11 +63,12 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.BoolVar(&o.takeover, "takeover", false, "compress, with context takeover")
 	f.BoolVar(&o.short, "short", false, "answer each message with its first two bytes, not all")
 	f.DurationVar(&o.silent, "silent", 5*time.Second, "how long all are silent first")
+	f.DurationVar(&o.keepAlive, "keepalive", 0, "Config.KeepAlive of both ends; all are silent for twice as long at least")
 }
 
 // config is that of both ends.
 func (o *options) config() ws.Config {
-	cfg := ws.Config{Loop: &eventLoop}
+	cfg := ws.Config{Loop: &eventLoop, KeepAlive: o.keepAlive}
 	if o.takeover {
 		cfg.Compression.Mode = ws.CompressionTakeover
 	}
@@ -151,7 +153,7 @@ func (o *options) start() (*server, error) {
 	}
 	cmd := exec.Command(self, "-serve",
 		fmt.Sprintf("-tls=%v", o.tls), fmt.Sprintf("-takeover=%v", o.takeover),
-		fmt.Sprintf("-short=%v", o.short))
+		fmt.Sprintf("-short=%v", o.short), fmt.Sprintf("-keepalive=%v", o.keepAlive))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -221,7 +223,7 @@ func (o *options) run() error {
 		}
 		answers.Wait()
 	}
-	time.Sleep(o.silent)
+	time.Sleep(max(o.silent, 2*o.keepAlive))
 	after, err := look(s)
 	if err != nil {
 		return err

@@ -14,10 +14,11 @@
 //
 // Between messages an Encoder or Decoder with context takeover holds the last bytes of the text
 // that it has seen, as many as its window has. Without context takeover it holds nothing. That
-// memory grows with the text. Everything else (hash tables, Huffman tables and buffers) is borrowed
-// from pools: 280 KiB during a call that compresses (64 KiB more at the levels above 1), 32 KiB and
-// a window while a message is compressed in parts, 12 KiB while a message with dynamic blocks is
-// inflated, and 12 KiB and a window while a message in parts is inflated without takeover.
+// memory grows with the text. [Encoder.Fold] and [Decoder.Fold] compress it until it is used again.
+// Everything else (hash tables, Huffman tables and buffers) is borrowed from pools: 280 KiB during a
+// call that compresses (64 KiB more at the levels above 1), 32 KiB and a window while a message is
+// compressed in parts, 12 KiB while a message with dynamic blocks is inflated, and 12 KiB and a
+// window while a message in parts is inflated without takeover.
 //
 // # How it works
 //
