@@ -400,6 +400,26 @@ func TestDrained(t *testing.T) {
 	})
 }
 
+// TestDrainedLetsLaterLeave: what is appended while somebody waits in Drained leaves, too. Nobody
+// else may ever let it leave: the reader waits for the peer already.
+func TestDrainedLetsLaterLeave(t *testing.T) {
+	bubbles(t, func(t *testing.T, role frame.Role) {
+		c, peer := pipePeer(t, role, 100, Config{})
+		go c.Serve(bg, nil)
+		synctest.Wait()
+		check(c.Send(Binary, pattern(1000)))
+		drained := c.Drained(0)
+		check(c.Append(Text, []byte("appended")))
+		synctest.Wait()
+		peer.WantFrame()
+		peer.WantText("appended")
+		synctest.Wait()
+		if !isClosed(drained) {
+			t.Errorf("Drained(0) has not told with %d bytes left, and the peer has read all", c.Buffered())
+		}
+	})
+}
+
 // TestTraceQueued: the depth of the queue, when a message has to wait.
 func TestTraceQueued(t *testing.T) {
 	bubbles(t, func(t *testing.T, role frame.Role) {

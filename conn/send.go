@@ -98,8 +98,8 @@ func (c *Conn) Buffered() int {
 // Drained returns a channel that is closed when no more bytes wait to be sent than the argument
 // says, as [Conn.Buffered] counts them, or when the connection ends. It is for a program that got
 // [ErrQueueFull] or found that messages were dropped ([Conn.Dropped]), and wants to know when the
-// peer has caught up. What [Conn.Append] has queued begins to leave at once. To wait under a
-// context, use [Conn.Flush]. Drained may be called concurrently.
+// peer has caught up. What [Conn.Append] has queued begins to leave at once, and so does what it
+// queues until then. To wait under a context, use [Conn.Flush]. Drained may be called concurrently.
 func (c *Conn) Drained(bytes int) <-chan struct{} {
 	c.mu.Lock()
 	act := outbox.None

@@ -155,6 +155,8 @@ func (s *system) checkRest() {
 		s.fault("the last ping is not answered")
 	case o.Pending() && s.ended != open:
 		s.fault("something is left behind at the end")
+	case o.Pending() && o.awaited():
+		s.fault("somebody waits in Drained for what nobody writes")
 	}
 	s.checkAccepted()
 }

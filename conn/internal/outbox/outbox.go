@@ -338,7 +338,7 @@ func (o *Outbox) FinishWrite(n int) Action {
 	if o.batch.rest() > 0 {
 		return Write
 	}
-	must := o.settle() || o.wire == Urgent && o.out != nil
+	must := o.settle() || o.out != nil && (o.wire == Urgent || o.awaited())
 	o.wire = Idle
 	if o.line == nil && !must { // what most writes come to: next would find nothing
 		return None

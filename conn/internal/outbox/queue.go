@@ -216,9 +216,12 @@ func (o *Outbox) Drained(bytes int) <-chan struct{} {
 	return reached
 }
 
+// awaited reports whether somebody waits for a mark, so that what is encoded has to leave.
+func (o *Outbox) awaited() bool { return o.line != nil && len(o.marks) > 0 }
+
 // tellMarks tells those whose mark is reached.
 func (o *Outbox) tellMarks() {
-	if o.line == nil || len(o.marks) == 0 {
+	if !o.awaited() {
 		return
 	}
 	buffered := o.Buffered()

@@ -146,6 +146,7 @@ func special() (all []scenario) {
 	add([]way{send, send, send}, bound(40), policy(DropOldest), floods, nobodyGoes)
 	add([]way{append_, append_, append_, append_}, bound(40), policy(DropOldest), nobodyGoes)
 	add([]way{stream, send}, drains)
+	add([]way{send, append_}, bound(40), drains)
 	add([]way{write}, floods)
 	add([]way{send, write}, floods, onlyWithAll)
 	add([]way{stream, write}, floods, onlyWithAll)
