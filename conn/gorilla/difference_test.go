@@ -532,6 +532,33 @@ func TestFewFrames(t *testing.T) {
 	})
 }
 
+// TestFewFramesOfAWriter: a long piece that a writer is given is one frame, and what is left of it.
+func TestFewFramesOfAWriter(t *testing.T) {
+	const size = 1 << 20
+	both(t, func(t *testing.T, s *side) {
+		done := make(chan error, 1)
+		go func() {
+			w, err := s.NextWriter(websocket.TextMessage)
+			if err == nil {
+				_, err = w.Write([]byte("head "))
+			}
+			if err == nil {
+				_, err = w.Write(bytes.Repeat([]byte("x"), size))
+			}
+			if err == nil {
+				_, err = w.Write([]byte(" tail"))
+			}
+			done <- errors.Join(err, w.Close())
+		}()
+		op, p, frames, err := s.whole()
+		check(t, err)
+		if op != frame.Text || p != "head "+strings.Repeat("x", size)+" tail" || frames > 4 {
+			t.Errorf("%v of %d bytes in %d frames, want text of %d in 4 at most", op, len(p), frames, size+10)
+		}
+		check(t, <-done)
+	})
+}
+
 // TestWriteDeadlineOfNetConn: it counts.
 func TestWriteDeadlineOfNetConn(t *testing.T) {
 	both(t, func(t *testing.T, s *side) {
