@@ -265,6 +265,8 @@ func (d *Dialer) openNet(ctx context.Context, req *http.Request, addr string) (n
 		return dial(ctx, "tcp", addr)
 	case proxy.Scheme == "socks5" || proxy.Scheme == "socks5h":
 		return dialSOCKS(ctx, dial, proxy, addr)
+	case proxy.Scheme != "http" && proxy.Scheme != "https":
+		return nil, errors.New("proxy: unknown scheme: " + proxy.Scheme)
 	}
 	tunnel := opening.Client{
 		NetDial:   dial,

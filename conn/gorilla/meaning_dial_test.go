@@ -412,8 +412,9 @@ func TestProxy(t *testing.T) {
 		}
 		return u, nil
 	}}
-	if _, _, err := d.Dial(wsURL(s), nil); err == nil {
-		t.Error("Dial without the password: nil")
+	if _, _, err := d.Dial(wsURL(s), nil); err == nil ||
+		!strings.Contains(err.Error(), "Proxy Authentication Required") {
+		t.Errorf("Dial without the password: %v", err)
 	}
 	u.User = url.UserPassword("user", "pass")
 	c, _, err := d.Dial(wsURL(s), nil)
@@ -424,6 +425,10 @@ func TestProxy(t *testing.T) {
 	d.Proxy = func(*http.Request) (*url.URL, error) { return nil, mine }
 	if _, _, err := d.Dial(wsURL(s), nil); err != mine {
 		t.Errorf("Dial: %v, want the error of Proxy", err)
+	}
+	d.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("ftp://127.0.0.1") }
+	if _, _, err := d.Dial(wsURL(s), nil); err == nil || err.Error() != "proxy: unknown scheme: ftp" {
+		t.Errorf("Dial through a proxy with the scheme ftp: %v", err)
 	}
 }
 
