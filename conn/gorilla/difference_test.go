@@ -260,8 +260,8 @@ func TestReadLimitInflates(t *testing.T) {
 	})
 }
 
-// TestReadLimitCountsWhatIsDropped: a message that is larger than the limit ends the reading, even if
-// the program has left it.
+// TestReadLimitCountsWhatIsDropped: a message that is larger than the limit ends the reading, even
+// if the program has left it.
 func TestReadLimitCountsWhatIsDropped(t *testing.T) {
 	both(t, func(t *testing.T, s *side) {
 		s.SetReadLimit(10)
@@ -614,7 +614,8 @@ func TestFewFramesOfAWriter(t *testing.T) {
 		op, p, frames, err := s.whole()
 		check(t, err)
 		if op != frame.Text || p != "head "+strings.Repeat("x", size)+" tail" || frames > 4 {
-			t.Errorf("%v of %d bytes in %d frames, want text of %d in 4 at most", op, len(p), frames, size+10)
+			t.Errorf("%v of %d bytes in %d frames, want text of %d in 4 at most", op, len(p), frames,
+				size+10)
 		}
 		check(t, <-done)
 	})

@@ -196,6 +196,9 @@ func TestBadCompression(t *testing.T) {
 // itself, by a header whose name is not in the canonical form.
 func TestExtensionsOfAResponse(t *testing.T) {
 	offered := http.Header{"Sec-WebSocket-Extensions": {noTakeover}}
+	windows := []string{
+		noTakeover + "; server_max_window_bits=15", noTakeover + "; client_max_window_bits=15",
+	}
 	for name, x := range map[string]struct {
 		enabled bool
 		set     http.Header // of the request
@@ -208,8 +211,8 @@ func TestExtensionsOfAResponse(t *testing.T) {
 		"another, not asked": {answer: "x-other"},
 		"another first":      {enabled: true, answer: "x-other, " + noTakeover, zipped: true},
 		"twice":              {enabled: true, answer: noTakeover + ", " + noTakeover, zipped: true},
-		"server's window":    {enabled: true, answer: noTakeover + "; server_max_window_bits=15", zipped: true},
-		"client's window":    {enabled: true, answer: noTakeover + "; client_max_window_bits=15", zipped: true},
+		"server's window":    {enabled: true, answer: windows[0], zipped: true},
+		"client's window":    {enabled: true, answer: windows[1], zipped: true},
 		"offered by hand":    {set: offered, answer: noTakeover, zipped: true},
 		"not offered":        {answer: noTakeover, zipped: true},
 	} {

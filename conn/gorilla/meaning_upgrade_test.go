@@ -102,7 +102,9 @@ func TestNoHijacker(t *testing.T) {
 // takenBefore is a ResponseWriter whose connection was taken over already.
 type takenBefore struct{ *httptest.ResponseRecorder }
 
-func (takenBefore) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, http.ErrHijacked }
+func (takenBefore) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrHijacked
+}
 
 func wantHijackError(t *testing.T, w *httptest.ResponseRecorder, err error, text string) {
 	t.Helper()
