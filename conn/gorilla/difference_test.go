@@ -647,6 +647,16 @@ func TestControlWriterIsBounded(t *testing.T) {
 	})
 }
 
+// TestBadGateway: IANA has registered the code 1014.
+func TestBadGateway(t *testing.T) {
+	both(t, func(t *testing.T, s *side) {
+		s.send(message(websocket.CloseMessage), "\x03\xf6")
+		if _, _, err := s.ReadMessage(); !websocket.IsCloseError(err, 1014) {
+			t.Errorf("ReadMessage: %v, want 1014", err)
+		}
+	})
+}
+
 // TestWriteDeadlineOfNetConn: it counts.
 func TestWriteDeadlineOfNetConn(t *testing.T) {
 	both(t, func(t *testing.T, s *side) {

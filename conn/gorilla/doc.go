@@ -69,5 +69,5 @@
 // writer of a control frame refuses more than 125 bytes in Write, and not in Close. A handler that
 // reads the connection for which it was called waits for ever. An error of a proxy that refuses
 // the tunnel has more in it than the text of the status, and the request for the tunnel has no
-// User-Agent. Reflection finds other fields in a Conn.
+// User-Agent. The code 1014 of a Close frame is valid. Reflection finds other fields in a Conn.
 package websocket
