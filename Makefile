@@ -139,10 +139,10 @@ plot: ## draw README's plot again, from the figures of the last bench-peers
 firefox: ## run Firefox against the server, compression and ends; needs firefox-esr
 	cd autobahn/browsers && go vet ./... && go test -count=1 ./...
 
-gorilla: ## compare conn/gorilla with gorilla/websocket: the API, the meaning, and the suites of light programs
+gorilla: ## compare conn/gorilla with gorilla/websocket: the API, the meaning, random programs, and suites of light ones
 	cd conn/gorilla/replace && go vet ./... && cd ../compare && go vet ./... && go test -count=1 -timeout 20m ./...
 
-gorilla-apps: ## as gorilla, and the suites that take long (go-socket.io, client-go, go-ethereum)
+gorilla-apps: ## as gorilla, and the suites that take long (go-socket.io, client-go, go-ethereum, slack, gqlgen, remotedialer)
 	cd conn/gorilla/compare && go vet ./... && go test -count=1 -timeout 60m . -args -all
 
 ws: ## run the tests of the ws command, some of them in a terminal

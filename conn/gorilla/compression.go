@@ -46,9 +46,7 @@ var demand = &handshake.DeflatePolicy{
 	WindowPolicy:            handshake.WindowDemand,
 }
 
-// offer is what a client offers, and offerText is its header.
-var offer = &handshake.DeflateOffer{ServerNoContextTakeover: true, ClientNoContextTakeover: true}
-
+// offerText is the header by which a client offers permessage-deflate.
 const offerText = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 // accept decides on the extensions that a client offers. A header that can't be parsed counts as

@@ -141,13 +141,13 @@ func (d *Dialer) request(
 	if len(d.Subprotocols) > 0 {
 		req.Header["Sec-WebSocket-Protocol"] = []string{strings.Join(d.Subprotocols, ", ")}
 	}
-	if d.EnableCompression {
-		req.Header["Sec-WebSocket-Extensions"] = []string{offerText}
-	}
 	for name, values := range set {
 		if err := d.setHeader(req, name, values); err != nil {
 			return nil, err
 		}
+	}
+	if d.EnableCompression { // behind the program's headers, of which one may be an offer
+		req.Header["Sec-WebSocket-Extensions"] = []string{offerText}
 	}
 	return req, nil
 }
@@ -265,6 +265,8 @@ func (d *Dialer) openNet(ctx context.Context, req *http.Request, addr string) (n
 		return dial(ctx, "tcp", addr)
 	case proxy.Scheme == "socks5" || proxy.Scheme == "socks5h":
 		return dialSOCKS(ctx, dial, proxy, addr)
+	case proxy.Scheme != "http" && proxy.Scheme != "https":
+		return nil, errors.New("proxy: unknown scheme: " + proxy.Scheme)
 	}
 	tunnel := opening.Client{
 		NetDial:   dial,
@@ -321,33 +323,55 @@ func (d *Dialer) ask(
 		return nil, resp, ErrBadHandshake
 	}
 	resp.Body = http.NoBody
-	agreed, err := d.agreed(resp, key)
-	if err != nil || agreed != nil && !agreed.ServerNoContextTakeover {
-		return nil, resp, errCompression
+	deflate, err := agreed(resp, key)
+	if err != nil {
+		return nil, resp, err
 	}
-	c := newConn(nc, frame.Client, agreed, d.WriteBufferSize)
+	c := newConn(nc, frame.Client, deflate, d.WriteBufferSize)
 	early, _ := in.Peek(in.Buffered())
 	c.rd.early(early)
 	c.subprotocol = resp.Header.Get("Sec-Websocket-Protocol")
 	return c, resp, nil
 }
 
-// agreed returns what the server has agreed to of the client's offer of permessage-deflate. A
-// server must not use an extension that was not offered.
-func (d *Dialer) agreed(resp *http.Response, key string) (*handshake.Deflate, error) {
-	o := handshake.Offer{Key: key}
-	if d.EnableCompression {
-		o.Deflate = offer
+// agreed returns what the server has agreed to of permessage-deflate: nil if nothing. As with
+// gorilla, what is no permessage-deflate is passed over, and a program that does not set
+// EnableCompression may have offered it by a header of its own.
+func agreed(resp *http.Response, key string) (*handshake.Deflate, error) {
+	answer := deflateAnswer(resp.Header["Sec-Websocket-Extensions"])
+	if answer == "" {
+		return nil, nil
 	}
+	o := handshake.Offer{Key: key, Deflate: &handshake.DeflateOffer{
+		ServerNoContextTakeover: true, ClientNoContextTakeover: true,
+		ClientMaxWindowBits: 15, // it was not offered, but can be kept to
+	}}
 	accepted, err := o.CheckResponse(&http.Response{
 		StatusCode: http.StatusSwitchingProtocols, ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
 			"Sec-Websocket-Accept":     {handshake.Accept(key)},
-			"Sec-Websocket-Extensions": resp.Header["Sec-Websocket-Extensions"],
+			"Sec-Websocket-Extensions": {answer},
 		},
 	})
-	return accepted.Deflate, err
+	if err != nil || !accepted.Deflate.ServerNoContextTakeover {
+		return nil, errCompression
+	}
+	return accepted.Deflate, nil
+}
+
+// deflateAnswer returns the first permessage-deflate of a response, or "". A line that can't be
+// parsed counts as none.
+func deflateAnswer(lines []string) string {
+	for _, line := range lines {
+		extensions, _ := handshake.ParseExtensions([]string{line})
+		for _, e := range extensions {
+			if e.Name == "permessage-deflate" {
+				return string(handshake.AppendExtension(nil, e))
+			}
+		}
+	}
+	return ""
 }
 
 // clientTrace returns the hooks of the httptrace.ClientTrace in ctx that a dial calls. None of them

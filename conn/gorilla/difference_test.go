@@ -260,6 +260,21 @@ func TestReadLimitInflates(t *testing.T) {
 	})
 }
 
+// TestReadLimitCountsWhatIsDropped: a message that is larger than the limit ends the reading, even
+// if the program has left it.
+func TestReadLimitCountsWhatIsDropped(t *testing.T) {
+	both(t, func(t *testing.T, s *side) {
+		s.SetReadLimit(10)
+		s.send(frame.Header{Opcode: frame.Text}, "12345")
+		_, _, err := s.NextReader()
+		check(t, err)
+		s.send(message(0), "678901")
+		if _, _, err := s.NextReader(); err != websocket.ErrReadLimit {
+			t.Errorf("NextReader: %v, want ErrReadLimit", err)
+		}
+	})
+}
+
 // TestTextIsChecked in both directions.
 func TestTextIsChecked(t *testing.T) {
 	both(t, func(t *testing.T, s *side) {
@@ -421,6 +436,52 @@ func TestWindowBits(t *testing.T) {
 	}
 }
 
+// TestWrongOffers: a server does not accept permessage-deflate with parameters that are unknown or
+// malformed.
+func TestWrongOffers(t *testing.T) {
+	u := &websocket.Upgrader{EnableCompression: true}
+	for _, offer := range []string{
+		"permessage-deflate; unknown", "permessage-deflate; server_no_context_takeover=1",
+		"permessage-deflate; server_max_window_bits=7", "permessage-deflate; ;",
+	} {
+		r := request(http.Header{"Sec-Websocket-Extensions": {offer}})
+		resp, _ := upgraded(t, u, r, nil)
+		if got := resp.Header.Get("Sec-Websocket-Extensions"); got != "" {
+			t.Errorf("the answer to %q is %q, want none", offer, got)
+		}
+	}
+}
+
+// TestShortAnswer: a server need not repeat what the client has said of itself.
+func TestShortAnswer(t *testing.T) {
+	d := &websocket.Dialer{EnableCompression: true}
+	const answer = "permessage-deflate; server_no_context_takeover"
+	s := client(t, d, http.Header{"Sec-Websocket-Extensions": {answer}})
+	for range 2 { // no message refers to the one before
+		check(t, s.WriteMessage(websocket.TextMessage, []byte("compressed")))
+		if h, p := s.got(); h.RSV != frame.RSV1 || inflated(t, p) != "compressed" {
+			t.Errorf("got %+v %q, want a message that is compressed on its own", h, p)
+		}
+	}
+}
+
+// TestLongRefusal: the response has the beginning of its body.
+func TestLongRefusal(t *testing.T) {
+	body := strings.Repeat("0123456789", 10_000)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, body)
+	}))
+	defer s.Close()
+	_, resp, err := new(websocket.Dialer).Dial(wsURL(s), nil)
+	if err != websocket.ErrBadHandshake {
+		t.Fatalf("Dial: %v, want ErrBadHandshake", err)
+	}
+	if p, err := io.ReadAll(resp.Body); string(p) != body[:64<<10] || err != nil {
+		t.Errorf("the body has %d bytes, %v, want the first 64 KiB", len(p), err)
+	}
+}
+
 // TestFailedJSON: nothing is sent.
 func TestFailedJSON(t *testing.T) {
 	both(t, func(t *testing.T, s *side) {
@@ -529,6 +590,70 @@ func TestFewFrames(t *testing.T) {
 			t.Errorf("a frame of %d bytes came, FIN %t, want the whole message", len(p), h.Fin)
 		}
 		check(t, <-done)
+	})
+}
+
+// TestFewFramesOfAWriter: a long piece that a writer is given is one frame, and what is left of it.
+func TestFewFramesOfAWriter(t *testing.T) {
+	const size = 1 << 20
+	both(t, func(t *testing.T, s *side) {
+		done := make(chan error, 1)
+		go func() {
+			w, err := s.NextWriter(websocket.TextMessage)
+			if err == nil {
+				_, err = w.Write([]byte("head "))
+			}
+			if err == nil {
+				_, err = w.Write(bytes.Repeat([]byte("x"), size))
+			}
+			if err == nil {
+				_, err = w.Write([]byte(" tail"))
+			}
+			done <- errors.Join(err, w.Close())
+		}()
+		op, p, frames, err := s.whole()
+		check(t, err)
+		if op != frame.Text || p != "head "+strings.Repeat("x", size)+" tail" || frames > 4 {
+			t.Errorf("%v of %d bytes in %d frames, want text of %d in 4 at most", op, len(p), frames,
+				size+10)
+		}
+		check(t, <-done)
+	})
+}
+
+// TestCutWhileDropping: it is an error as elsewhere.
+func TestCutWhileDropping(t *testing.T) {
+	both(t, func(t *testing.T, s *side) {
+		b := s.frame(message(websocket.TextMessage), "half a message")
+		_, err := s.peer.Write(b[:len(b)-7])
+		check(t, err)
+		_, _, err = s.NextReader()
+		check(t, err)
+		check(t, s.peer.Close())
+		if _, _, err := s.NextReader(); !websocket.IsCloseError(err, websocket.CloseAbnormalClosure) {
+			t.Errorf("NextReader: %v, want 1006", err)
+		}
+	})
+}
+
+// TestControlWriterIsBounded: Write refuses what does not fit into a control frame.
+func TestControlWriterIsBounded(t *testing.T) {
+	both(t, func(t *testing.T, s *side) {
+		w, err := s.NextWriter(websocket.PingMessage)
+		check(t, err)
+		if _, err := w.Write(make([]byte, 126)); err == nil {
+			t.Error("Write of 126 bytes: nil")
+		}
+	})
+}
+
+// TestBadGateway: IANA has registered the code 1014.
+func TestBadGateway(t *testing.T) {
+	both(t, func(t *testing.T, s *side) {
+		s.send(message(websocket.CloseMessage), "\x03\xf6")
+		if _, _, err := s.ReadMessage(); !websocket.IsCloseError(err, 1014) {
+			t.Errorf("ReadMessage: %v, want 1014", err)
+		}
 	})
 }
 

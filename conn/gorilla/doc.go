@@ -40,13 +40,18 @@
 //	concurrent readers        the program's to prevent      take turns
 //	an idle connection        holds its buffers             holds none
 //	a message's size          no limit by default           32 MiB by default
-//	ReadLimit                 bounds what comes             bounds what it inflates to as well
+//	ReadLimit                 bounds what comes             bounds what it inflates to as well,
+//	                                                        and counts what is dropped
 //	text                      is the program's to check     is checked, in both directions
 //	frames                    some rules are left out       all rules (RFC 6455 section 5)
 //	a message's frames        any number                    131072 at most, else 1008
 //	masking keys              math/rand, and one for all    crypto/rand, and a new one for
 //	                          who get a prepared message    each frame
 //	window bits               are not negotiated            are kept to (RFC 7692 section 7.1.2)
+//	offers of compression     any is accepted               those that RFC 7692 allows
+//	a server's answer to one  has both parameters           may have server_no_context_takeover alone
+//	a server's response       is read whole                 256 KiB at most
+//	the body of a refusal     its first 1024 bytes          64 KiB of what comes within a second
 //	WriteJSON that fails      may have sent a message       sends nothing
 //	a dial's context          ends some of its steps        ends any of them
 //	https proxies             no                            yes
@@ -59,5 +64,10 @@
 // a *frame.Error with another text. ReadBufferSize and WriteBufferPool have no effect. A message is
 // split into fewer frames. At compression level 0 messages are sent plain. An error of a deadline
 // has the transport's error in it: errors.Is finds os.ErrDeadlineExceeded. A write deadline that a
-// program sets on [Conn.NetConn] is not lifted by the next write.
+// program sets on [Conn.NetConn] is not lifted by the next write. A connection that is cut while
+// the rest of a message is dropped gives a [*CloseError] with 1006, as it does elsewhere. The
+// writer of a control frame refuses more than 125 bytes in Write, and not in Close. A handler that
+// reads the connection for which it was called waits for ever. An error of a proxy that refuses
+// the tunnel has more in it than the text of the status, and the request for the tunnel has no
+// User-Agent. The code 1014 of a Close frame is valid. Reflection finds other fields in a Conn.
 package websocket

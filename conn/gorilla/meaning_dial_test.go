@@ -192,6 +192,72 @@ func TestBadCompression(t *testing.T) {
 	}
 }
 
+// TestExtensionsOfAResponse: what is no permessage-deflate is passed over. A program may offer that
+// itself, by a header whose name is not in the canonical form.
+func TestExtensionsOfAResponse(t *testing.T) {
+	offered := http.Header{"Sec-WebSocket-Extensions": {noTakeover}}
+	windows := []string{
+		noTakeover + "; server_max_window_bits=15", noTakeover + "; client_max_window_bits=15",
+	}
+	for name, x := range map[string]struct {
+		enabled bool
+		set     http.Header // of the request
+		answer  string
+		zipped  bool
+	}{
+		"empty":              {enabled: true, answer: ""},
+		"empty, not asked":   {answer: ""},
+		"another":            {enabled: true, answer: "x-other; a=1"},
+		"another, not asked": {answer: "x-other"},
+		"another first":      {enabled: true, answer: "x-other, " + noTakeover, zipped: true},
+		"twice":              {enabled: true, answer: noTakeover + ", " + noTakeover, zipped: true},
+		"server's window":    {enabled: true, answer: windows[0], zipped: true},
+		"client's window":    {enabled: true, answer: windows[1], zipped: true},
+		"offered by hand":    {set: offered, answer: noTakeover, zipped: true},
+		"not offered":        {answer: noTakeover, zipped: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := pipe(t)
+			in := bufio.NewReader(far)
+			go func() {
+				_ = answer(in, far, http.Header{"Sec-Websocket-Extensions": {x.answer}})
+			}()
+			d := &websocket.Dialer{
+				EnableCompression: x.enabled,
+				NetDial:           func(string, string) (net.Conn, error) { return near, nil },
+			}
+			c, _, err := d.Dial("ws://example.com", x.set)
+			check(t, err)
+			check(t, c.WriteMessage(websocket.TextMessage, []byte("x")))
+			h, _, err := readFrame(in)
+			if err != nil || h.RSV != 0 != x.zipped {
+				t.Errorf("a message has RSV %d, %v, want it compressed: %t", h.RSV, err, x.zipped)
+			}
+		})
+	}
+}
+
+// TestOfferByHand: EnableCompression replaces the program's own offer.
+func TestOfferByHand(t *testing.T) {
+	near, far := pipe(t)
+	got := make(chan string, 1)
+	go func() {
+		r, err := http.ReadRequest(bufio.NewReader(far))
+		if err == nil {
+			got <- r.Header.Get("Sec-WebSocket-Extensions")
+		}
+		_ = far.Close()
+	}()
+	d := &websocket.Dialer{
+		EnableCompression: true,
+		NetDial:           func(string, string) (net.Conn, error) { return near, nil },
+	}
+	_, _, _ = d.Dial("ws://example.com", http.Header{"Sec-WebSocket-Extensions": {"x"}})
+	if offer := <-got; offer != noTakeover {
+		t.Errorf("the request offers %q, want %q", offer, noTakeover)
+	}
+}
+
 // TestFramesBehindTheResponse: they may come in the same packet.
 func TestFramesBehindTheResponse(t *testing.T) {
 	near, far := pipe(t)
@@ -349,8 +415,9 @@ func TestProxy(t *testing.T) {
 		}
 		return u, nil
 	}}
-	if _, _, err := d.Dial(wsURL(s), nil); err == nil {
-		t.Error("Dial without the password: nil")
+	if _, _, err := d.Dial(wsURL(s), nil); err == nil ||
+		!strings.Contains(err.Error(), "Proxy Authentication Required") {
+		t.Errorf("Dial without the password: %v", err)
 	}
 	u.User = url.UserPassword("user", "pass")
 	c, _, err := d.Dial(wsURL(s), nil)
@@ -361,6 +428,10 @@ func TestProxy(t *testing.T) {
 	d.Proxy = func(*http.Request) (*url.URL, error) { return nil, mine }
 	if _, _, err := d.Dial(wsURL(s), nil); err != mine {
 		t.Errorf("Dial: %v, want the error of Proxy", err)
+	}
+	d.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("ftp://127.0.0.1") }
+	if _, _, err := d.Dial(wsURL(s), nil); err == nil || err.Error() != "proxy: unknown scheme: ftp" {
+		t.Errorf("Dial through a proxy with the scheme ftp: %v", err)
 	}
 }
 

@@ -160,6 +160,37 @@ func TestHandlerFails(t *testing.T) {
 	}
 }
 
+// TestHandlerReturnsEOF: io.EOF of a handler is no end of the message within which it was called.
+func TestHandlerReturnsEOF(t *testing.T) {
+	for name, read := range map[string]func(s *side) ([]byte, error){
+		"ReadMessage": func(s *side) ([]byte, error) {
+			_, p, err := s.ReadMessage()
+			return p, err
+		},
+		"NextReader": func(s *side) ([]byte, error) {
+			_, r, err := s.NextReader()
+			check(s.t, err)
+			return io.ReadAll(r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			both(t, func(t *testing.T, s *side) {
+				s.SetPingHandler(func(string) error { return io.EOF })
+				s.send(frame.Header{Opcode: frame.Text}, "half")
+				s.send(message(websocket.PingMessage), "")
+				s.send(message(0), "whole")
+				if p, err := read(s); string(p) != "half" ||
+					!websocket.IsCloseError(err, websocket.CloseAbnormalClosure) {
+					t.Errorf("the message is %q, %v, want half of it and 1006", p, err)
+				}
+				if _, _, err := s.NextReader(); err != io.EOF {
+					t.Errorf("the next read: %v, want the handler's error", err)
+				}
+			})
+		})
+	}
+}
+
 func TestCloseIsAnswered(t *testing.T) {
 	for _, x := range []struct {
 		payload string

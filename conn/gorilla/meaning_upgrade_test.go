@@ -1,6 +1,8 @@
 package websocket_test
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -91,8 +93,24 @@ func TestRefusals(t *testing.T) {
 func TestNoHijacker(t *testing.T) {
 	w := httptest.NewRecorder()
 	_, err := new(websocket.Upgrader).Upgrade(w, request(nil), nil)
-	if _, ok := err.(websocket.HandshakeError); !ok || w.Code != http.StatusInternalServerError {
-		t.Errorf("Upgrade: %v and status %d, want a HandshakeError and 500", err, w.Code)
+	wantHijackError(t, w, err, "websocket: response does not implement http.Hijacker")
+	w = httptest.NewRecorder()
+	_, err = new(websocket.Upgrader).Upgrade(takenBefore{w}, request(nil), nil)
+	wantHijackError(t, w, err, http.ErrHijacked.Error())
+}
+
+// takenBefore is a ResponseWriter whose connection was taken over already.
+type takenBefore struct{ *httptest.ResponseRecorder }
+
+func (takenBefore) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrHijacked
+}
+
+func wantHijackError(t *testing.T, w *httptest.ResponseRecorder, err error, text string) {
+	t.Helper()
+	if _, ok := err.(websocket.HandshakeError); !ok || err.Error() != text ||
+		w.Code != http.StatusInternalServerError {
+		t.Errorf("Upgrade: %v and status %d, want a HandshakeError %q and 500", err, w.Code, text)
 	}
 }
 

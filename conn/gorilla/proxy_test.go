@@ -47,10 +47,6 @@ func TestHTTPSProxy(t *testing.T) {
 	check(t, err)
 	wantEcho(t, c)
 	check(t, c.Close())
-	if _, _, err := (&websocket.Dialer{Proxy: via("ftp://127.0.0.1")}).Dial(wsURL(s),
-		nil); err == nil {
-		t.Error("a proxy with the scheme ftp: nil")
-	}
 }
 
 // TestNextProtos: a tls.Config that is shared with an HTTP/2 client.

@@ -87,7 +87,16 @@ func (c *Conn) ReadMessage() (messageType int, p []byte, err error) {
 	p, err = c.collect()
 	r.rest = nil
 	r.drop()
-	return int(r.typ), p, err
+	return int(r.typ), p, within(err)
+}
+
+// within returns an error of a read within a message. A handler may have returned io.EOF, which
+// would say that the message has ended.
+func within(err error) error {
+	if err == io.EOF {
+		return errCut()
+	}
+	return err
 }
 
 // begin waits for the next message and gets its first piece. It drops what is left of the message

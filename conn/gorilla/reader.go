@@ -37,14 +37,17 @@ func (m *messageReader) Read(p []byte) (n int, err error) {
 	case r.open != m:
 		return 0, io.EOF
 	case r.err != nil:
-		return 0, r.err
+		return 0, within(r.err)
 	case len(p) == 0:
 		return 0, nil
 	}
 	for n == 0 && err == nil {
 		n, err = m.c.piece(p)
 	}
-	if err == io.EOF {
+	switch {
+	case r.err != nil:
+		err = within(err)
+	case err == io.EOF:
 		r.open = nil
 	}
 	r.drop()

@@ -78,7 +78,7 @@ func (u *Upgrader) Upgrade(
 	response = appendFields(response[:len(response)-len("\r\n")], responseHeader)
 	nc, early, err := opening.Hijack(w)
 	if err != nil {
-		return u.refuse(w, r, http.StatusInternalServerError, err.Error())
+		return u.refuse(w, r, http.StatusInternalServerError, hijackFault(err))
 	}
 	if len(early) > 0 {
 		_ = nc.Close()
@@ -91,6 +91,14 @@ func (u *Upgrader) Upgrade(
 	c := newConn(nc, frame.Server, accepted.Deflate, u.WriteBufferSize)
 	c.subprotocol = accepted.Subprotocol
 	return c, nil
+}
+
+// hijackFault returns gorilla's text for a connection that can't be taken over.
+func hijackFault(err error) string {
+	if errors.Is(err, http.ErrNotSupported) {
+		return "websocket: response does not implement http.Hijacker"
+	}
+	return errors.Unwrap(err).Error()
 }
 
 // check returns what is wrong with the request, and the status of the reply, or "".

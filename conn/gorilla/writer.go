@@ -86,6 +86,9 @@ func (m *messageWriter) Write(p []byte) (n int, err error) {
 	if m.op.IsControl() && len(m.buf)+len(p) > frame.MaxControlPayload {
 		return 0, m.stopLocked(errControlFrame)
 	}
+	if m.zip == nil && len(p) >= 2*int(w.fragment) {
+		n, err = m.sendLongLocked(p)
+	}
 	for n < len(p) && err == nil {
 		k := min(len(p)-n, int(w.fragment))
 		err = m.addLocked(p[n : n+k])
@@ -95,6 +98,18 @@ func (m *messageWriter) Write(p []byte) (n int, err error) {
 		return 0, m.stopLocked(err)
 	}
 	return n, nil
+}
+
+// sendLongLocked sends a long piece as a frame, without a copy of it. Something stays for the last
+// frame. It returns how much of p it has sent.
+func (m *messageWriter) sendLongLocked(p []byte) (n int, err error) {
+	if len(m.buf) > 0 {
+		if err := m.flushLocked(false); err != nil {
+			return 0, err
+		}
+	}
+	n = len(p) - int(m.c.wr.fragment)
+	return n, m.frameLocked(p[:n], false)
 }
 
 // addLocked takes a piece of at most one fragment. It sends a frame if there is enough for
@@ -118,6 +133,13 @@ func (m *messageWriter) addLocked(p []byte) error {
 
 // flushLocked sends what is there as a frame.
 func (m *messageWriter) flushLocked(fin bool) error {
+	err := m.frameLocked(m.buf, fin)
+	m.buf = m.buf[:0]
+	return err
+}
+
+// frameLocked sends a frame of the message.
+func (m *messageWriter) frameLocked(p []byte, fin bool) error {
 	h := frame.Header{Opcode: m.op, Fin: fin}
 	switch {
 	case m.begun:
@@ -126,9 +148,7 @@ func (m *messageWriter) flushLocked(fin bool) error {
 		h.RSV = frame.RSV1
 	}
 	m.begun = true
-	err := m.c.writeFrame(h, m.buf)
-	m.buf = m.buf[:0]
-	return err
+	return m.c.writeFrame(h, p)
 }
 
 // Close sends the rest of the message.

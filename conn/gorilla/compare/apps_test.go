@@ -29,6 +29,7 @@ type app struct {
 var apps = []app{
 	{module: "github.com/olahol/melody@v1.1.4", packages: []string{"."}, limit: "40s"},
 	{module: "github.com/igm/sockjs-go/v3@v3.0.3", packages: []string{"./sockjs/..."}},
+	{module: "github.com/mochi-mqtt/server/v2@v2.7.9", packages: []string{"./listeners"}},
 	{
 		module:   "github.com/googollee/go-socket.io@v1.7.0",
 		packages: []string{"./engineio/..."}, slow: true,
@@ -38,6 +39,12 @@ var apps = []app{
 		packages: []string{"./transport/websocket", "./tools/remotecommand"}, slow: true,
 	},
 	{module: "github.com/ethereum/go-ethereum@v1.17.10", packages: []string{"./rpc"}, slow: true},
+	{module: "github.com/slack-go/slack@v0.36.0", packages: []string{".", "./socketmode"}, slow: true},
+	{
+		module:   "github.com/99designs/gqlgen@v0.17.98",
+		packages: []string{"./graphql/handler/..."}, slow: true,
+	},
+	{module: "github.com/rancher/remotedialer@v0.4.1", packages: []string{"."}, slow: true},
 }
 
 // TestApps: the test suites of these programs pass with the replacement as they do with gorilla.
