@@ -30,6 +30,7 @@ func (c receiver) readMore(ctx context.Context) (progress, error) {
 // buffer. If it is nil, read takes a read buffer when there are bytes.
 func (c receiver) target() []byte {
 	if c.rd.direct() {
+		c.rd.freeBuffer() // the rest of the message may be long in coming
 		return c.rd.space()
 	}
 	return c.bufferTarget()
@@ -98,6 +99,9 @@ func (c receiver) addDirect(n int) (progress, error) {
 		return moreBytes, nil
 	}
 	r.msg = r.msg[:len(r.msg)+n]
+	if r.in != nil {
+		r.in.Behind = 0 // some of these bytes are in the message now
+	}
 	if r.dec.InMessage() {
 		return moreBytes, nil
 	}

@@ -152,7 +152,10 @@ func (s looped) readOnce(fd uintptr) (got progress, n int, left supply, err erro
 	if r.direct() {
 		got, err = receiver{c}.addDirect(n)
 	} else {
-		r.in.Unread = p[:n]
+		r.in.Unread, r.in.Behind = p[:n], 0
+		if n == len(p) && c.transport.Empties() {
+			r.in.Behind = transport.Waiting(fd)
+		}
 	}
 	return got, n, left, err
 }
