@@ -181,11 +181,12 @@ func TestHandlerSaysMistake(t *testing.T) {
 		u    Upgrader
 		want []string
 	}{
-		"right":        {Upgrader{}, nil},
-		"an origin":    {Upgrader{Origins: []string{"example.com"}}, []string{"this Upgrader refuses every client", "example.com"}},
-		"a policy":     {Upgrader{Config: Config{QueuePolicy: 99}}, []string{"QueuePolicy"}},
-		"a level":      {Upgrader{Config: Config{Compression: Compression{Mode: CompressionTakeover, Level: 42}}}, []string{"Level"}},
-		"a star alone": {Upgrader{Origins: []string{"https://*"}}, []string{"https://*"}},
+		"right":                   {Upgrader{}, nil},
+		"an origin":               {Upgrader{Origins: []string{"example.com"}}, []string{"this Upgrader refuses every client", "example.com"}},
+		"a policy":                {Upgrader{Config: Config{QueuePolicy: 99}}, []string{"QueuePolicy"}},
+		"a level":                 {Upgrader{Config: Config{Compression: Compression{Mode: CompressionTakeover, Level: 42}}}, []string{"Level"}},
+		"a time without its unit": {Upgrader{Config: Config{KeepAlive: 30}}, []string{"KeepAlive is 30ns"}},
+		"a star alone":            {Upgrader{Origins: []string{"https://*"}}, []string{"https://*"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := standardLog(t)

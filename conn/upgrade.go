@@ -82,9 +82,9 @@ func (u *Upgrader) timeout() time.Duration {
 
 // Validate reports the first mistake in u. With a mistake u would refuse every handshake, or fail
 // to refuse one that it should refuse. A mistake is a Compression or a QueuePolicy that does not
-// exist, an element of Origins that matches nothing, or a subprotocol or a header that can't be
-// sent. Upgrade, UpgradeNet and Handler check the same and answer 500. Call Validate if a mistake
-// should show when the server starts.
+// exist, a timeout whose unit was forgotten, an element of Origins that matches nothing, or a
+// subprotocol or a header that can't be sent. Upgrade, UpgradeNet and Handler check the same and
+// answer 500. Call Validate if a mistake should show when the server starts.
 func (u *Upgrader) Validate() error {
 	deflate, err := u.validate()
 	if err != nil {
