@@ -24,9 +24,10 @@ import (
 type Upgrader struct {
 	Config
 
-	// Origins lists the origins, such as "https://example.com", whose pages may connect. It
-	// replaces the origin of the Host header. "https://*.example.com" stands for all subdomains,
-	// and [AnyOrigin] for all origins. "null" and "file://" may be listed.
+	// Origins lists the origins, such as "https://example.com", whose pages may connect. The list
+	// takes the place of the Host header: pages of the server's own host may connect only if they
+	// are in it, too. "https://*.example.com" stands for all subdomains, and [AnyOrigin] for all
+	// origins. "null" and "file://" may be listed. Another port is another origin.
 	//
 	// Without Origins the page's host must be the one in the Host header. Some proxies change the
 	// Host header, as httputil.ReverseProxy's SetURL does. Behind such a proxy every browser is
