@@ -91,8 +91,11 @@ func run(a *app, args []string) (status int) {
 	}
 	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
-	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
-		return a.misused(err, parse.Context)
+	if err != nil {
+		if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+			k = parse.Context
+		}
+		return a.misused(err, k)
 	}
 	err = k.Run()
 	var exit exitError
