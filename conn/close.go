@@ -33,8 +33,9 @@ import (
 // [*CloseError]. Config.CloseTimeout bounds all of this.
 //
 // Code 0 sends a Close frame without a code. If code may not be sent, Close returns an error and
-// does nothing. So it does for a reason without a code, and for a reason that is not UTF-8 or is
-// longer than 123 bytes ([frame.TruncateReason] helps).
+// does nothing: the connection stays open. So it does for a reason without a code, and for a reason
+// that is not UTF-8 or is longer than 123 bytes. [frame.TruncateReason] shortens one that may be
+// longer, such as the text of an error.
 //
 // Close may be called concurrently. The first call counts, and the others wait for the same end. If
 // a goroutine reads, it gets the *CloseError. If none reads, the connection reads by itself.

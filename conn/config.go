@@ -14,6 +14,9 @@ import (
 // Config holds the limits and timeouts of a connection. [Upgrader] and [Dialer] embed it. The zero
 // value is right for most uses. A field that is zero takes its default, and a negative value
 // switches the limit off. A Config must not be changed while connections made with it are in use.
+//
+// A timeout below a millisecond is a mistake, which [Upgrader.Validate] and [Dialer.Validate] find:
+// a number whose unit was forgotten, as in KeepAlive: 30, which is 30 ns.
 type Config struct {
 	// MaxMessageSize bounds one message of the peer, in bytes after inflation. A larger message
 	// fails the connection with 1009 as soon as its size is known, before its bytes are held.
@@ -161,10 +164,14 @@ func (c *Config) loop() *loop.Loop {
 
 // The durations. Zero here means that the timer is off.
 
-func (c *Config) keepAlive() time.Duration    { return setting(c.KeepAlive, 0, 0) }
-func (c *Config) pongTimeout() time.Duration  { return setting(c.PongTimeout, defaultPongTimeout, 0) }
-func (c *Config) idleTimeout() time.Duration  { return setting(c.IdleTimeout, 0, 0) }
+func (c *Config) keepAlive() time.Duration { return setting(c.KeepAlive, 0, 0) }
+
+func (c *Config) pongTimeout() time.Duration { return setting(c.PongTimeout, defaultPongTimeout, 0) }
+
+func (c *Config) idleTimeout() time.Duration { return setting(c.IdleTimeout, 0, 0) }
+
 func (c *Config) writeTimeout() time.Duration { return setting(c.WriteTimeout, defaultWriteTimeout, 0) }
+
 func (c *Config) closeTimeout() time.Duration { return setting(c.CloseTimeout, defaultCloseTimeout, 0) }
 
 const maxInt = int(^uint(0) >> 1)
@@ -183,6 +190,27 @@ func (c *Config) validate() error {
 		return fmt.Errorf("websocket: Compression.ClientWindowBits is %d: it must be 8 to 15, or 0 for the default", z.ClientWindowBits)
 	case c.QueuePolicy > QueueDropOldest:
 		return fmt.Errorf("websocket: QueuePolicy %d does not exist: use QueueClose, QueueRefuse, QueueDropNewest or QueueDropOldest", c.QueuePolicy)
+	}
+	return c.validateTimeouts()
+}
+
+// validateTimeouts reports the first timeout that is too short to be meant. A number without a unit
+// compiles, and is one of nanoseconds. With such a KeepAlive a connection would ping without a
+// pause.
+func (c *Config) validateTimeouts() error {
+	for _, t := range [...]struct {
+		name string
+		time.Duration
+	}{
+		{"KeepAlive", c.KeepAlive},
+		{"PongTimeout", c.PongTimeout},
+		{"IdleTimeout", c.IdleTimeout},
+		{"WriteTimeout", c.WriteTimeout},
+		{"CloseTimeout", c.CloseTimeout},
+	} {
+		if 0 < t.Duration && t.Duration < time.Millisecond {
+			return fmt.Errorf("websocket: Config.%s is %v, which is less than 1 ms: give it a unit, as in 30 * time.Second", t.name, t.Duration)
+		}
 	}
 	return nil
 }

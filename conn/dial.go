@@ -82,8 +82,9 @@ type Dialer struct {
 const defaultMaxRedirects = 10
 
 // Validate reports the first mistake in d that would make every Dial fail. Such a mistake is a
-// Compression or a QueuePolicy that does not exist, or a Host, a subprotocol or a header that can't
-// be sent. Dial checks the same. Call Validate if a mistake should show when the program starts.
+// Compression or a QueuePolicy that does not exist, a timeout whose unit was forgotten, or a Host, a
+// subprotocol or a header that can't be sent. Dial checks the same. Call Validate if a mistake
+// should show when the program starts.
 func (d *Dialer) Validate() error {
 	if err := d.validate(); err != nil {
 		return err

@@ -48,7 +48,7 @@ func TestDialRefused(t *testing.T) {
 				if c != nil || !errors.As(err, &refused) || refused.Status != tt.status || refused.Field != tt.field {
 					t.Fatalf("%v, %#v", err, refused)
 				}
-				if s := err.Error(); !strings.HasPrefix(s, "websocket: dial ws://example.com/path: ") || !strings.Contains(s, tt.field) {
+				if s := err.Error(); !strings.HasPrefix(s, "websocket: dial ws://example.com/path: ") || !strings.Contains(s, tt.field) || strings.Count(s, "websocket: ") > 1 {
 					t.Error(s)
 				}
 				body, err := io.ReadAll(resp.Body)

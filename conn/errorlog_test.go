@@ -181,11 +181,12 @@ func TestHandlerSaysMistake(t *testing.T) {
 		u    Upgrader
 		want []string
 	}{
-		"right":        {Upgrader{}, nil},
-		"an origin":    {Upgrader{Origins: []string{"example.com"}}, []string{"this Upgrader refuses every client", "example.com"}},
-		"a policy":     {Upgrader{Config: Config{QueuePolicy: 99}}, []string{"QueuePolicy"}},
-		"a level":      {Upgrader{Config: Config{Compression: Compression{Mode: CompressionTakeover, Level: 42}}}, []string{"Level"}},
-		"a star alone": {Upgrader{Origins: []string{"https://*"}}, []string{"https://*"}},
+		"right":                   {Upgrader{}, nil},
+		"an origin":               {Upgrader{Origins: []string{"example.com"}}, []string{"this Upgrader refuses every client", "example.com"}},
+		"a policy":                {Upgrader{Config: Config{QueuePolicy: 99}}, []string{"QueuePolicy"}},
+		"a level":                 {Upgrader{Config: Config{Compression: Compression{Mode: CompressionTakeover, Level: 42}}}, []string{"Level"}},
+		"a time without its unit": {Upgrader{Config: Config{KeepAlive: 30}}, []string{"KeepAlive is 30ns"}},
+		"a star alone":            {Upgrader{Origins: []string{"https://*"}}, []string{"https://*"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := standardLog(t)
@@ -247,4 +248,31 @@ func TestRefusalIsLogged(t *testing.T) {
 		}
 		wantLogged(t, standard.String(), "example.com", "/chat")
 	})
+}
+
+// TestUpgradeTwice: the second Upgrade of one request says that it is the second one. It leaves the
+// first connection alone, and writes nothing to a ResponseWriter that is of no use any more.
+func TestUpgradeTwice(t *testing.T) {
+	second := make(chan error, 1)
+	url, errorLog := logServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := Upgrade(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, err = Upgrade(w, r)
+		second <- err
+		_ = c.Handle(&Events{Message: func(c *Conn, m MessageType, p []byte) { _ = c.Append(m, p) }})
+	}))
+	c, err := Dial(within(t), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; !errors.Is(err, http.ErrHijacked) || !strings.Contains(err.Error(), "taken over before") {
+		t.Errorf("the second Upgrade: %v, want one that says that the connection was taken over before", err)
+	}
+	wantEcho(t, c)
+	if got := errorLog.String(); strings.Contains(got, "on hijacked connection") {
+		t.Errorf("the log has %q, want nothing about a write to a hijacked connection", got)
+	}
 }

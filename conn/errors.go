@@ -17,8 +17,9 @@ import (
 var (
 	// ErrConcurrentRead says that a second goroutine tried to read while [Conn.Read],
 	// [Conn.ReadInto], [Conn.NextReader], [MessageReader.Read] or [Conn.Serve] was running. A
-	// connection has one reader at a time. The connection is unharmed.
-	ErrConcurrentRead = errors.New("websocket: another goroutine is reading this connection; let one goroutine read, or use Serve alone")
+	// connection has one reader at a time. While a callback runs, that reader is the Serve or the
+	// Handler that calls it. The connection is unharmed.
+	ErrConcurrentRead = errors.New("websocket: the connection is being read already, by another goroutine or by what calls this callback: let one of them read")
 
 	// ErrMessageOpen says that the message of the previous [Conn.NextReader] was neither read to
 	// its end nor discarded. The connection is unharmed.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rfc6455/ws/handshake"
 )
@@ -313,6 +314,11 @@ func TestValidate(t *testing.T) {
 		"Compression.ServerWindowBits": {Compression: Compression{Mode: CompressionTakeover, ServerWindowBits: 7}},
 		"Compression.ClientWindowBits": {Compression: Compression{ClientWindowBits: 16}},
 		"QueuePolicy":                  {QueuePolicy: 99},
+		"KeepAlive is 30ns":            {KeepAlive: 30},
+		"PongTimeout is 10µs":          {PongTimeout: 10_000},
+		"IdleTimeout is 60µs":          {IdleTimeout: 60_000},
+		"WriteTimeout is 999.999µs":    {WriteTimeout: time.Millisecond - 1},
+		"CloseTimeout is 5ns":          {CloseTimeout: 5},
 	} {
 		u, d := &Upgrader{Config: cfg}, &Dialer{Config: cfg}
 		_, _, dialErr := d.Dial(bg, "ws://h")
@@ -344,7 +350,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("Dialer: error %v does not say %s", err, say)
 		}
 	}
-	good := Config{Compression: Compression{Mode: CompressionTakeover, Level: 9, ServerWindowBits: 15, ClientWindowBits: 8}, QueuePolicy: QueueClose, KeepAlive: -1}
+	good := Config{Compression: Compression{Mode: CompressionTakeover, Level: 9, ServerWindowBits: 15, ClientWindowBits: 8}, QueuePolicy: QueueClose, KeepAlive: -1, PongTimeout: time.Millisecond}
 	if err := (&Upgrader{Config: good, Origins: []string{"null", "https://*.example.com"}}).Validate(); err != nil {
 		t.Error(err)
 	}

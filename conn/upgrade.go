@@ -4,6 +4,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,9 +24,10 @@ import (
 type Upgrader struct {
 	Config
 
-	// Origins lists the origins, such as "https://example.com", whose pages may connect. It
-	// replaces the origin of the Host header. "https://*.example.com" stands for all subdomains,
-	// and [AnyOrigin] for all origins. "null" and "file://" may be listed.
+	// Origins lists the origins, such as "https://example.com", whose pages may connect. The list
+	// takes the place of the Host header: pages of the server's own host may connect only if they
+	// are in it, too. "https://*.example.com" stands for all subdomains, and [AnyOrigin] for all
+	// origins. "null" and "file://" may be listed. Another port is another origin.
 	//
 	// Without Origins the page's host must be the one in the Host header. Some proxies change the
 	// Host header, as httputil.ReverseProxy's SetURL does. Behind such a proxy every browser is
@@ -36,7 +38,10 @@ type Upgrader struct {
 	// CheckOrigin replaces the rule for origins. It reports whether r's origin may connect.
 	CheckOrigin func(r *Request) bool
 
-	// Subprotocols lists the subprotocols that the server speaks, the preferred one first.
+	// Subprotocols lists the subprotocols that the server speaks, the preferred one first. A client
+	// that offers none of them is accepted without one. A program may go on then. A browser that has
+	// offered some cuts the connection, and its page sees 1006. [Conn.Subprotocol] returns "", and
+	// Check may refuse such a client.
 	Subprotocols []string
 
 	// SelectSubprotocol replaces the rule for subprotocols. It returns the one to speak, or "" for
@@ -71,7 +76,9 @@ const AnyOrigin = handshake.AnyOrigin
 type HandshakeError = handshake.Error
 
 // Request is the request of an opening handshake, as Upgrader's hooks and Events.Open get it. It is
-// that of package handshake. Its strings are a stranger's.
+// that of package handshake. Its strings are a stranger's. The fields that programs use most are
+// URL, Subprotocols, RemoteAddr, TLS and Data. The methods are Get and Values for a header, Cookie,
+// Header for all headers, and HTTPRequest for the *http.Request of [Upgrader.Upgrade].
 type Request = handshake.Request
 
 const defaultHandshakeTimeout = 10 * time.Second
@@ -82,9 +89,9 @@ func (u *Upgrader) timeout() time.Duration {
 
 // Validate reports the first mistake in u. With a mistake u would refuse every handshake, or fail
 // to refuse one that it should refuse. A mistake is a Compression or a QueuePolicy that does not
-// exist, an element of Origins that matches nothing, or a subprotocol or a header that can't be
-// sent. Upgrade, UpgradeNet and Handler check the same and answer 500. Call Validate if a mistake
-// should show when the server starts.
+// exist, a timeout whose unit was forgotten, an element of Origins that matches nothing, or a
+// subprotocol or a header that can't be sent. Upgrade, UpgradeNet and Handler check the same and
+// answer 500. Call Validate if a mistake should show when the server starts.
 func (u *Upgrader) Validate() error {
 	deflate, err := u.validate()
 	if err != nil {
@@ -110,8 +117,9 @@ func Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 }
 
 // Upgrade answers the opening handshake in r and takes the connection over from net/http. Headers
-// that are set on w go into the response. The server's timeouts do not apply to the connection any
-// more.
+// that are set on w go into the response. Nothing may be written to w before, since the client
+// would take that for the response, nor afterwards. The server's timeouts do not apply to the
+// connection any more.
 //
 // r.Context() ends when the handler returns. Over HTTP/1.1 it does not end when the client goes. It
 // is right for reading within the handler. What outlives the handler needs a context of its own.
@@ -210,7 +218,10 @@ func (u *Upgrader) upgradeHTTP(w http.ResponseWriter, r *http.Request, req *hand
 		return u.acceptStream(w, r, req, &accepted)
 	}
 	nc, early, err := opening.Hijack(w)
-	if err != nil {
+	switch {
+	case errors.Is(err, http.ErrHijacked): // the client has had its answer
+		return nil, err
+	case err != nil:
 		opening.RefuseHTTP(w, r, errNoHijack)
 		return nil, err
 	}

@@ -417,7 +417,7 @@ func (c sender) sendPiece(
 	case <-ctx.Done():
 		return c.withdrawPiece(ctx, e)
 	}
-	if (waiter(c)).owns(e) {
+	if waiter(c).owns(e) {
 		return owner(c).writeOwn(ctx, 0)
 	}
 	err = waiter(c).finishWait(e)

@@ -25,9 +25,10 @@ type MessageWriter struct {
 }
 
 // NextWriter waits for the turn to send a message, and returns a writer for its pieces. The caller
-// must call [MessageWriter.Close], which sends the rest, or [MessageWriter.Abandon]. ctx bounds
-// this call and the calls of the writer. NextWriter may be called concurrently. Its errors are
-// those of [Conn.Write].
+// must call [MessageWriter.Close], which sends the rest, or [MessageWriter.Abandon]. Until then all
+// other messages of the connection wait, and so does the next NextWriter. ctx bounds this call and
+// the calls of the writer. NextWriter may be called concurrently. Its errors are those of
+// [Conn.Write].
 func (c *Conn) NextWriter(ctx context.Context, t MessageType) (*MessageWriter, error) {
 	if plain := t &^ Uncompressed; plain != Text && plain != Binary {
 		return nil, ErrMessageType

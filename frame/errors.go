@@ -120,7 +120,7 @@ var (
 var (
 	ErrReasonTooLong = &Error{
 		0, "5.5", "reason-too-long",
-		"close reason is longer than 123 bytes: shorten it, as TruncateReason does",
+		"close reason is longer than 123 bytes: shorten it, as frame.TruncateReason does",
 	}
 	ErrCloseSent = &Error{
 		0, "5.5.1", "close-sent",

@@ -195,6 +195,10 @@ func refusal(resp *http.Response) (field, reason string) {
 		return fieldStatusLine, "asks for credentials: " + seeHeader(resp, "Proxy-Authenticate")
 	case resp.StatusCode < 300 || resp.StatusCode == http.StatusNotFound:
 		return fieldStatusLine, "answers as to a plain request: is there a WebSocket at this path?"
+	case resp.StatusCode == http.StatusMethodNotAllowed && resp.ProtoMajor >= 2:
+		return fieldStatusLine, "takes no CONNECT, which is the method of a handshake over HTTP/2 and HTTP/3: is the server's route for GET alone?"
+	case resp.StatusCode == http.StatusMethodNotAllowed:
+		return fieldStatusLine, "takes no GET: is there a WebSocket at this path?"
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
 		return fieldStatusLine, "takes no connection for now: " + seeHeader(resp, "Retry-After")
 	}

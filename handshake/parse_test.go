@@ -152,6 +152,7 @@ func TestResponseRefusal(t *testing.T) {
 		{401, "", "credentials"},
 		{403, "", "accept"},
 		{404, "", "at this path?"},
+		{405, "", "no GET"},
 		{407, "", "credentials"},
 		{429, "", "for now"},
 		{500, "", "body"},
@@ -161,6 +162,10 @@ func TestResponseRefusal(t *testing.T) {
 		if _, err := new(Offer).CheckResponse(resp); err == nil || !strings.Contains(err.Error(), tt.say) {
 			t.Errorf("status %d: error %v, want one that says %q", tt.status, err, tt.say)
 		}
+	}
+	overHTTP2 := &http.Response{StatusCode: 405, ProtoMajor: 2, Header: http.Header{}}
+	if _, err := new(Offer).CheckResponse(overHTTP2); err == nil || !strings.Contains(err.Error(), "no CONNECT") || !strings.Contains(err.Error(), "GET alone") {
+		t.Errorf("status 405 over HTTP/2: error %v, want one that says that the method is CONNECT", err)
 	}
 }
 

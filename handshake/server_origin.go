@@ -181,8 +181,10 @@ func validateOrigins(list []string) error {
 		o, ok := parseOrigin(s)
 		domain, star := strings.CutPrefix(o.host, starLabel)
 		switch {
+		case strings.HasSuffix(s, ":*"):
+			return fmt.Errorf("websocket: element %d of Origins has a star for a port, which matches nothing: list each port, or decide with CheckOrigin", i+1)
 		case !ok:
-			return fmt.Errorf("websocket: element %d of Origins is not an origin: write it as https://example.com, or https://example.com:8443", i+1)
+			return fmt.Errorf("websocket: element %d of Origins is not an origin: write it with its scheme and without a path, as https://example.com, https://example.com:8443 or https://*.example.com", i+1)
 		case equalFold(o.scheme, "ws"), equalFold(o.scheme, "wss"):
 			return fmt.Errorf("websocket: element %d of Origins is not the origin of a page: write https:// or http://", i+1)
 		case strings.Contains(o.scheme+domain, "*"), star && !isDomain(domain):

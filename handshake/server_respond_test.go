@@ -54,6 +54,10 @@ func TestPolicyMistakes(t *testing.T) {
 	}{
 		{"HS-4.2-22", "https://", Policy{Origins: []string{"*", "example.com"}}},
 		{"HS-4.2-22", "https://", Policy{Origins: []string{"https://example.com/"}}},
+		{"HS-4.2-22", "without a path", Policy{Origins: []string{"https://example.com/app"}}},
+		{"HS-4.2-22", "https://*.example.com", Policy{Origins: []string{"*.example.com"}}},
+		{"HS-4.2-22", "star for a port", Policy{Origins: []string{"http://localhost:*"}}},
+		{"HS-4.2-22", "star for a port", Policy{Origins: []string{"https://*.example.com:*"}}},
 		{"HS-4.2-22", "https://", Policy{Origins: []string{"nil"}}},
 		{"HS-4.2-22", "https://", Policy{Origins: []string{"https://*.example.com@"}}},
 		{"HS-4.2-22", "https://", Policy{Origins: []string{"a b://example.com"}}},

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -144,8 +145,8 @@ func TestConnectFlags(t *testing.T) {
 	if req.Header.Get("X-One") != "1" || req.Header.Get("X-Two") != "2" || req.Header.Get("Origin") != "https://example.com" || req.RequestURI != "/path?q=1" {
 		t.Errorf("the server got %s %v", req.RequestURI, req.Header)
 	}
-	runWS(t, "", "connect", url, "-H", "X").want(t, 1, "Name: value")
-	runWS(t, "", "connect", url, "--proxy", "nowhere").want(t, 1, "http://HOST:PORT")
+	runWS(t, "", "connect", url, "-H", "X").want(t, statusUsage, "Name: value")
+	runWS(t, "", "connect", url, "--proxy", "nowhere").want(t, statusUsage, "http://HOST:PORT")
 	go func() { <-requests }()
 	runWS(t, strings.Repeat("x", 200)+"\n", "connect", url, "--max-message", "100", "--wait", "0").want(t, 6, "100")
 }
@@ -226,7 +227,63 @@ func TestConnectErrors(t *testing.T) {
 	runWS(t, "", "connect", "ftp://h/").want(t, 1, "wss://")
 	runWS(t, "", "connect").want(t, statusUsage, "--help")
 	runWS(t, "", "connect", "--nonsense", "x").want(t, statusUsage, "--nonsense")
-	runWS(t, "", "nonsense").want(t, statusUsage)
+	runWS(t, "", "nonsense").want(t, statusUsage, `See "ws --help"`)
+}
+
+// TestUsageErrors: a command line that makes no sense has the exit status that says so, and points
+// to the help of its own command.
+func TestUsageErrors(t *testing.T) {
+	const url = "ws://127.0.0.1:1"
+	for _, x := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"connect", "--nonsense", url}, []string{"unknown flag --nonsense", `See "ws connect --help"`}},
+		{[]string{"serve", "echo", "--port", "1"}, []string{`See "ws serve echo --help"`}},
+		{[]string{"connect", "-H", "no colon", url}, []string{`-H: write it as "Name: value"`, `See "ws connect --help"`}},
+		{[]string{"connect", "--proxy", "nowhere", url}, []string{"http://HOST:PORT"}},
+		{[]string{"serve", "echo", "-l", "8080"}, []string{"-l 8080", "HOST:PORT", ":8080", `See "ws serve echo --help"`}},
+		{[]string{"serve", "echo", "--http3", "-l", "8080"}, []string{"-l 8080", "HOST:PORT"}},
+		{[]string{"proxy", "tcp", "2222", url}, []string{"2222", "HOST:PORT", `See "ws proxy tcp --help"`}},
+	} {
+		runWS(t, "", x.args...).want(t, statusUsage, x.want...)
+	}
+	runWS(t, "", "serve", "echo", "--help").want(t, 0, "Default: 127.0.0.1:8080.")
+	runWS(t, "", "--version").want(t, 0, "ws ", runtime.Version())
+}
+
+// TestHeaderWithComma: the value of a header may have commas, as User-Agent and Accept do.
+func TestHeaderWithComma(t *testing.T) {
+	got := make(chan http.Header, 1)
+	var u ws.Upgrader
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header
+		u.Handler(nil).ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	const agent = "Mozilla/5.0 (KHTML, like Gecko)"
+	runWS(t, "", "connect", srv.URL, "-H", "User-Agent: "+agent, "-H", "X-Two: 2", "--wait", "1ms").want(t, 0)
+	select {
+	case h := <-got:
+		if h.Get("User-Agent") != agent || h.Get("X-Two") != "2" {
+			t.Errorf("the server got %v, want the two headers as they are", h)
+		}
+	default:
+		t.Error("the server was not asked")
+	}
+}
+
+// TestConnectHTTP2Hint: --http2 to a server that speaks HTTP/1.1 says what to leave out.
+func TestConnectHTTP2Hint(t *testing.T) {
+	var u ws.Upgrader
+	srv := httptest.NewUnstartedServer(u.Handler(nil))
+	srv.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
+	srv.StartTLS()
+	defer srv.Close()
+	runWS(t, "", "connect", srv.URL, "--http2", "--insecure").want(t, 1, "Without --http2")
+	plain := httptest.NewServer(u.Handler(nil))
+	defer plain.Close()
+	runWS(t, "", "connect", plain.URL, "--http2").want(t, 1, "Without --http2")
 }
 
 // TestConnectProxy goes through a proxy.

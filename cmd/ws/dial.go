@@ -21,7 +21,7 @@ import (
 
 // dialFlags say how to connect.
 type dialFlags struct {
-	Header      []string      `short:"H" placeholder:"NAME: VALUE" help:"Send this header. May be repeated."`
+	Header      []string      `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"Send this header. May be repeated."`
 	Subprotocol []string      `placeholder:"NAME" help:"Ask for this subprotocol. May be repeated, the preferred one first."`
 	Origin      string        `placeholder:"URL" help:"Send this Origin, as a browser does."`
 	Cert        string        `placeholder:"FILE" type:"existingfile" help:"The client's certificate and its key, in PEM."`
@@ -59,7 +59,7 @@ func (f *dialFlags) dialer(trace *ws.Trace) (*dialer, error) {
 	for _, h := range f.Header {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
-			return nil, fmt.Errorf("-H %q: write it as \"Name: value\"", name)
+			return nil, usageError{errors.New(`-H: write it as "Name: value"`)} // which may hold a secret
 		}
 		d.Dialer.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
@@ -90,7 +90,7 @@ func (f *dialFlags) setProxy(d *dialer) error {
 	}
 	u, err := url.Parse(f.Proxy)
 	if err != nil || u.Host == "" {
-		return errors.New("--proxy: write it as http://HOST:PORT")
+		return usageError{errors.New("--proxy: write it as http://HOST:PORT")}
 	}
 	d.Proxy = func(*url.URL) (*url.URL, error) { return u, nil }
 	return nil
@@ -134,6 +134,9 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*ws.Conn, error) {
 		dial = d.h3.Dial
 	}
 	c, _, err := dial(ctx, rawURL)
+	if d.h2 && errors.Is(err, errors.ErrUnsupported) {
+		err = hinted{err, "Without --http2 the connection goes over HTTP/1.1."}
+	}
 	return c, err
 }
 

@@ -216,6 +216,6 @@ func TestServeHTTP3Verbs(t *testing.T) {
 func TestServeHTTP3Busy(t *testing.T) {
 	busy := udp(t).LocalAddr().String()
 	runWS(t, "", "serve", "echo", "-l", busy, "--http3").want(t, 1, "Another program uses that port")
-	runWS(t, "", "serve", "echo", "-l", "nowhere", "--http3").want(t, 1, "HOST:PORT")
+	runWS(t, "", "serve", "echo", "-l", "nowhere", "--http3").want(t, statusUsage, "HOST:PORT")
 	runWS(t, "", "serve", "echo", "--help").want(t, 0, "--http3")
 }

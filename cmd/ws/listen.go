@@ -29,7 +29,7 @@ type serveFlags struct {
 
 // listenFlags say where to listen.
 type listenFlags struct {
-	Listen     string   `short:"l" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen. A port of 0 is any that is free."`
+	Listen     string   `short:"l" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen. A port of 0 is any that is free. Default: ${default}."`
 	Cert       string   `placeholder:"FILE" type:"existingfile" help:"Serve wss with this certificate and its key, in PEM."`
 	Key        string   `placeholder:"FILE" type:"existingfile" help:"The key, if it is not in the file of --cert."`
 	Origin     []string `placeholder:"URL" help:"Let pages of this origin connect, * for all. Default: those of the same host."`
@@ -52,6 +52,9 @@ const stopTimeout = 10 * time.Second
 func (f *serveFlags) serve(
 	a *app, what string, h http.Handler, end func(context.Context) error,
 ) error {
+	if err := checkAddress("-l ", f.Listen); err != nil {
+		return err
+	}
 	cfg, err := f.tls()
 	if err != nil {
 		return err
@@ -130,6 +133,14 @@ func (f *serveFlags) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("--cert: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+}
+
+// checkAddress returns an error if addr has no port, as in "8080". flag is what stands before it.
+func checkAddress(flag, addr string) error {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return usageError{fmt.Errorf("%s%s: write it as HOST:PORT, such as 127.0.0.1:8080, or :8080 for all addresses", flag, addr)}
+	}
+	return nil
 }
 
 // maxListens is how often a port is looked for that is free in TCP and in UDP.

@@ -3,7 +3,7 @@
 //	ws connect wss://example.com/chat    talk at a prompt, or from a script
 //	ws serve echo                        a server to try a client with
 //	ws proxy tcp :2222 wss://host/ssh    carry TCP over a WebSocket
-//	ws proxy show :8080 ws://host:9000   show the messages that pass between a client and a server
+//	ws proxy show ws://host:9000         show the messages that pass between a client and a server
 //	ws record wss://host/ > log.jsonl    keep what comes, with its times
 //	ws replay log.jsonl wss://host/      send it again
 //	ws bench ws://127.0.0.1:8080         measure a server
@@ -19,6 +19,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -36,6 +38,7 @@ type commands struct {
 	Bench   benchCmd   `cmd:"" help:"Measure an echo server: messages per second and latencies."`
 	Conform conformCmd `cmd:"" help:"Test the protocol of an echo server, with the 517 cases of the Autobahn|Testsuite."`
 
+	Version    kong.VersionFlag          `help:"Write the version to standard output."`
 	Man        mangokong.ManFlag         `help:"Write the manual page to standard output, for man -l."`
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to switch on the shell's completions."`
 }
@@ -59,6 +62,9 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// usageError is a mistake in the command line that shows only after it was parsed.
+type usageError struct{ error }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -78,7 +84,7 @@ func run(a *app, args []string) (status int) {
 	var c commands
 	parser, err := kong.New(&c, kong.Name("ws"), kong.Description("Talk to WebSocket servers, and be one."),
 		kong.Writers(a.stdout, a.stderr), kong.Exit(func(status int) { panic(exited(status)) }),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(a))
+		kong.UsageOnError(), kong.Vars{"version": version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(a))
 	if err != nil {
 		fmt.Fprintln(a.stderr, "ws:", err)
 		return statusFailed
@@ -86,17 +92,41 @@ func run(a *app, args []string) (status int) {
 	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(a.stderr, "ws: %v\nSee \"ws --help\".\n", err)
-		return statusUsage
+		if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+			k = parse.Context
+		}
+		return a.misused(err, k)
 	}
 	err = k.Run()
 	var exit exitError
+	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
 		return int(exit)
+	case errors.As(err, &usage):
+		return a.misused(err, k)
 	}
 	fmt.Fprintln(a.stderr, "ws:", explain(err))
 	return statusFailed
+}
+
+// misused says what is wrong with the command line, and where the help of its command is.
+func (a *app) misused(err error, k *kong.Context) int {
+	command := "ws"
+	if k != nil && k.Selected() != nil {
+		command = k.Selected().FullPath()
+	}
+	fmt.Fprintf(a.stderr, "ws: %v\nSee \"%s --help\".\n", err, command)
+	return statusUsage
+}
+
+// version says which version this is, and which Go has built it.
+func version() string {
+	v := "of unknown version"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("ws %s, %s", v, runtime.Version())
 }

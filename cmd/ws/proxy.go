@@ -38,6 +38,9 @@ func (c *proxyTCP) Run(a *app) error {
 		return err
 	}
 	defer d.close()
+	if err := checkAddress("", c.Listen); err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return err

@@ -408,3 +408,15 @@ func TestFallbackNames(t *testing.T) {
 		}
 	}
 }
+
+// TestCleartextToHTTP1: a server that does not speak HTTP/2 without TLS is no server that breaks the
+// rules of HTTP/2.
+func TestCleartextToHTTP1(t *testing.T) {
+	srv := httptest.NewServer(new(ws.Upgrader).Handler(nil))
+	defer srv.Close()
+	d := h2.Dialer{Cleartext: true}
+	_, _, err := d.Dial(bg, srv.URL)
+	if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "answers with HTTP/1.1") || strings.Contains(err.Error(), "broke") {
+		t.Errorf("Dial = %v, want an error that says that the server answers with HTTP/1.1", err)
+	}
+}

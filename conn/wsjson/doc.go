@@ -1,18 +1,29 @@
 // Package wsjson sends and receives JSON documents, one in each message.
 //
-//	var in Question
 //	in, err := wsjson.Read[Question](ctx, c)
 //	err = wsjson.Write(ctx, c, Answer{42})
+//
+// These are for a loop. In a callback, which may not read, [Decode] and [Append] are in their
+// places:
+//
+//	Message: func(c *ws.Conn, t ws.MessageType, p []byte) {
+//		in, err := wsjson.Decode[Question](t, p)
+//		if err != nil {
+//			_ = c.Close(ws.CloseInvalidPayload, "no question") // or answer, and go on
+//			return
+//		}
+//		_ = wsjson.Append(c, Answer{in.A + in.B})
+//	},
 //
 // A document is one Text message (RFC 6455 section 5.6), as a browser's send(JSON.stringify(v))
 // makes it.
 //
 // # What a bad document does
 //
-// Nothing to the connection. [Read] returns a [*DocumentError] for a message that is no JSON, that
-// does not fit the type, or that is longer than [Codec.MaxSize]. The message is consumed then, and
-// the next Read gets the next one. Likewise a value that can't be encoded is found before anything
-// of it is sent.
+// Nothing to the connection. [Read] and [Decode] return a [*DocumentError] for a message that is no
+// JSON, that does not fit the type, or that is longer than [Codec.MaxSize]. The message is consumed
+// then, and the next Read gets the next one. Likewise a value that can't be encoded is found before
+// anything of it is sent.
 //
 //	v, err := wsjson.Read[Question](ctx, c)
 //	var bad *wsjson.DocumentError

@@ -54,6 +54,18 @@ func document(ctx context.Context, c *ws.Conn) (*ws.MessageReader, error) {
 	return nil, &DocumentError{Err: ErrNotText}
 }
 
+// Decode decodes a message that was read by other means into a T. Within Events.Message it is what
+// Read is for a loop. If the document is bad it returns the zero T and a [*DocumentError], its only
+// error. It does not keep p, and may be called concurrently.
+func Decode[T any](t ws.MessageType, p []byte) (T, error) {
+	var v T
+	if err := zero.Decode(t, p, &v); err != nil {
+		var none T
+		return none, err
+	}
+	return v, nil
+}
+
 // Decode decodes a message that was read by other means, such as that of Events.Message, into v, a
 // pointer. Its errors are [*DocumentError]. It does not keep p.
 func (k *Codec) Decode(t ws.MessageType, p []byte, v any) error {

@@ -155,6 +155,16 @@ func TestDecode(t *testing.T) {
 	if err := k.Decode(ws.Binary, []byte("1"), &n); !errors.Is(err, wsjson.ErrNotText) {
 		t.Errorf("Decode of Binary = %v, want ErrNotText", err)
 	}
+	if got, err := wsjson.Decode[point](ws.Text, []byte(`{"X":1,"Y":2}`)); err != nil || got.X != 1 || got.Y != 2 {
+		t.Errorf("Decode = %v, %v, want X 1 and Y 2", got, err)
+	}
+	got, err := wsjson.Decode[point](ws.Text, []byte(`{"Y":3,"X":"a"}`))
+	if _, bad := errors.AsType[*wsjson.DocumentError](err); !bad || got != (point{}) {
+		t.Errorf("Decode = %v, %v, want the zero value and a DocumentError", got, err)
+	}
+	if _, err := wsjson.Decode[int](ws.Binary, []byte("1")); !errors.Is(err, wsjson.ErrNotText) {
+		t.Errorf("Decode of Binary = %v, want ErrNotText", err)
+	}
 }
 
 // TestInterruptedRead: a context that ends in the middle of a document costs none of its bytes.

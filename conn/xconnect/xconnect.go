@@ -7,6 +7,10 @@
 // connection, and ws.Upgrader accepts them: Request.ProtoMajor is 2 in Events.Open. Without it
 // browsers use a connection of HTTP/1.1 for each socket, as they always did. Nothing else changes.
 //
+// The method of such a request is CONNECT. A route for GET alone, such as the pattern "GET /chat" of
+// http.ServeMux, answers it with 405, and the page can't connect. Leave the method out of the
+// pattern: "/chat" matches both.
+//
 // # What it does
 //
 // net/http announces SETTINGS_ENABLE_CONNECT_PROTOCOL if the environment variable GODEBUG holds

@@ -32,6 +32,9 @@ func (l *link) readFrame() (f http2.Frame, err error) {
 	if err == nil {
 		f, err = l.reading.ReadFrameForHeader(head)
 	}
+	if err != nil && head.Length == 'H'<<16|'T'<<8|'T' && head.Type == 'P' { // "HTTP/1.1 400 Bad Request"
+		return nil, errHTTP1
+	}
 	if _, broken := errors.AsType[http2.ConnectionError](err); !broken && err != http2.ErrFrameTooLarge {
 		return f, err
 	}
@@ -41,6 +44,9 @@ func (l *link) readFrame() (f http2.Frame, err error) {
 	return nil, fmt.Errorf("%v frame of %d bytes on stream %d: %w",
 		head.Type, head.Length, head.StreamID, err)
 }
+
+// errHTTP1 says that the server does not speak HTTP/2, as a server without TLS often does not.
+var errHTTP1 = fmt.Errorf("the server answers with HTTP/1.1: it does not speak HTTP/2 on this port, or not without TLS: %w", errors.ErrUnsupported)
 
 // breach returns the error of a server that broke a rule, which ends the link.
 func breach(code http2.ErrCode, rule string) error {

@@ -48,8 +48,21 @@ func (d *Client) Explain(ctx context.Context, f *Failure) error {
 	if hint := f.schemeHint(body); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
-	return fmt.Errorf("websocket: dial %s: %w", publicURL(f.Hop.URL), err)
+	return &dialError{publicURL(f.Hop.URL), err}
 }
+
+// dialError adds to an error which URL was dialed.
+type dialError struct {
+	url string
+	err error
+}
+
+// Error says once that this is about WebSockets, and not in each error that the other one wraps.
+func (e *dialError) Error() string {
+	return "websocket: dial " + e.url + ": " + strings.TrimPrefix(e.err.Error(), "websocket: ")
+}
+
+func (e *dialError) Unwrap() error { return e.err }
 
 // publicURL returns u without user information and query.
 func publicURL(u *url.URL) string {

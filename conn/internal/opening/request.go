@@ -3,6 +3,7 @@ package opening
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +23,9 @@ func OverStream(r *http.Request) bool { return r.ProtoMajor >= 2 }
 // until the handler returns, but has no use for their buffers.
 func Hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
+	if errors.Is(err, http.ErrHijacked) {
+		return nil, nil, fmt.Errorf("websocket: the connection was taken over before: upgrade a request once: %w", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("websocket: the connection can't be taken over from net/http "+
 			"(is there a middleware's ResponseWriter without Unwrap, or an http.TimeoutHandler?): %w", err)
