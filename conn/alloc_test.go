@@ -171,7 +171,7 @@ func TestRoomForWhatWaits(t *testing.T) {
 	onOneProcessor(t)
 	const size = 256 << 10
 	var loop Loop
-	for name, read := range map[string]func(c *Conn) ([]byte, error){
+	reads := map[string]func(c *Conn) ([]byte, error){
 		"Read": func(c *Conn) ([]byte, error) {
 			_, p, err := c.Read(bg)
 			return p, err
@@ -188,7 +188,8 @@ func TestRoomForWhatWaits(t *testing.T) {
 			<-c.Done()
 			return p, err
 		},
-	} {
+	}
+	take := func(name string, read func(c *Conn) ([]byte, error)) uint64 {
 		a, b := tcpNets(t)
 		check(a.SetReadBuffer(2 * size))
 		waits := func() (n int) {
@@ -221,10 +222,17 @@ func TestRoomForWhatWaits(t *testing.T) {
 		if name != "Read" {
 			n -= size // the callback's copy
 		}
-		if n > 5*size/4 {
-			t.Errorf("%s: a message of %d bytes took %d bytes of memory, want at most a quarter more", name, size, n)
-		}
 		c.CloseNow()
+		return n
+	}
+	for name, read := range reads {
+		least := take(name, read)
+		for n := 1; n < 3 && least > 5*size/4; n++ { // what other tests have left may allocate, too
+			least = min(least, take(name, read))
+		}
+		if least > 5*size/4 {
+			t.Errorf("%s: a message of %d bytes took %d bytes of memory, want at most a quarter more", name, size, least)
+		}
 	}
 }
 
