@@ -228,6 +228,46 @@ func TestSequence(t *testing.T) {
 	})
 }
 
+// TestAsksAgain: if the connection is lost while an answer is due, the question is asked again as
+// soon as there is another one. It does not wait until the time for the answer is over.
+func TestAsksAgain(t *testing.T) {
+	p := brokertest.NewProxy(t, strings.TrimPrefix(embedded(t), "nats://"))
+	b := mustConnect(t, "nats://"+p.Addr, Config{Retention: hub.Retention{Messages: 10}})
+	var at hub.Position
+	for _, question := range []struct {
+		name    string
+		longest time.Duration // that one attempt lasts
+		ask     func(context.Context) error
+	}{
+		{"Publish", attemptTimeout, func(ctx context.Context) (err error) {
+			at, err = b.Publish(ctx, "room", ws.Text, []byte("x"))
+			return err
+		}},
+		{"History", readTimeout, func(ctx context.Context) error {
+			h, err := b.History(ctx, "room", hub.Position{}, 10)
+			if err == nil && h.Head() != at {
+				t.Errorf("the history ends at %v, want %v", h.Head(), at)
+			}
+			return err
+		}},
+	} {
+		p.Stall()
+		sent := b.nc.Stats().OutMsgs
+		ctx, cancel := context.WithTimeout(t.Context(), question.longest*9/10)
+		done := make(chan error, 1)
+		go func() { done <- question.ask(ctx) }()
+		for b.nc.Stats().OutMsgs == sent && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		p.Reset()
+		p.Resume()
+		if err := <-done; err != nil {
+			t.Errorf("%s, whose connection was lost: %v", question.name, err)
+		}
+		cancel()
+	}
+}
+
 // BenchmarkPublishToReceive is the way of a message from one node to a client of another.
 func BenchmarkPublishToReceive(b *testing.B) {
 	url := embedded(b)
