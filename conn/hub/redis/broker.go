@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,16 +73,7 @@ func New(client redis.UniversalClient, cfg Config) (*Broker, error) {
 }
 
 // Close ends what the Broker itself runs. Close it when no Hub uses it any more, before the client.
-func (b *Broker) Close() {
-	b.cancel()
-	b.mu.Lock()
-	shards := slices.Collect(maps.Values(b.shards))
-	clear(b.shards)
-	b.mu.Unlock()
-	for _, s := range shards {
-		s.close()
-	}
-}
+func (b *Broker) Close() { b.cancel() }
 
 func (b *Broker) shardOf(topic string) int {
 	h := fnv.New32a()
@@ -110,27 +99,42 @@ func (b *Broker) age() (messages, epoch int64) {
 }
 
 // Publish implements [hub.Broker].
-func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (hub.Position, error) {
+func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (at hub.Position, err error) {
 	payload := append([]byte{byte(t)}, p...)
 	if b.cfg.Retention.Messages <= 0 {
 		return hub.Position{}, b.client.SPublish(ctx, b.key("live", topic), append([]byte(" 0 "), payload...)).Err()
 	}
 	age, epochAge := b.age()
 	id := rand.Text()
-	for again := 0; ; again = 1 {
+	again := 0
+	err = b.retry(ctx, func() error {
 		v, err := b.run(ctx, publishScript, b.keys(topic, id), b.cfg.Retention.Messages, age, epochAge, rand.Text(), payload, id, again, b.key("live", topic))
+		again = 1
+		if err == nil {
+			at, err = publishedAt(v)
+		}
+		return err
+	})
+	return at, err
+}
+
+// retry tries something until it succeeds, fails for good, or ctx ends.
+func (b *Broker) retry(ctx context.Context, try func() error) error {
+	for {
+		err := try()
 		switch {
 		case err == nil:
-			return publishedAt(v)
+			return nil
 		case ctx.Err() != nil:
-			return hub.Position{}, fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
+			return fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
 		case b.ctx.Err() != nil || !passing(err):
-			return hub.Position{}, fmt.Errorf("hub/redis: %w", err)
+			return fmt.Errorf("hub/redis: %w", err)
 		}
+		b.reload()
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return hub.Position{}, ctx.Err()
+			return fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -140,7 +144,7 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 func passing(err error) bool {
 	answer, ok := errors.AsType[redis.Error](err)
 	if !ok {
-		return !errors.Is(err, redis.ErrClosed)
+		return !errors.Is(err, redis.ErrClosed) && !errors.Is(err, errAnswer)
 	}
 	for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS"} {
 		if strings.HasPrefix(answer.Error(), prefix) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -155,57 +154,6 @@ func TestContract(t *testing.T) {
 	brokertest.Contract(t, mustConnect(t, p.addr, cfg), mustConnect(t, p.addr, cfg))
 }
 
-// startCluster starts three servers that share the slots.
-func startCluster(t *testing.T) (addrs []string, servers []*process) {
-	t.Helper()
-	for range 3 {
-		// Nodes of a cluster talk on a second port, which is not 10000 above, since that may not exist.
-		p := startServer(t, "--cluster-enabled", "yes", "--cluster-port", secondPort, "--cluster-node-timeout", "5000",
-			"--cluster-config-file", filepath.Join(t.TempDir(), "nodes.conf"))
-		addrs = append(addrs, p.addr)
-		servers = append(servers, p)
-	}
-	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
-	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	defer client.Close()
-	for over := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		ready := 0
-		for _, a := range addrs {
-			one := redis.NewClient(&redis.Options{Addr: a})
-			info, _ := one.ClusterInfo(context.Background()).Result()
-			_ = one.Close()
-			if bytes.Contains([]byte(info), []byte("cluster_state:ok")) {
-				ready++
-			}
-		}
-		if ready == len(addrs) {
-			return addrs, servers
-		}
-		if time.Now().After(over) {
-			t.Fatal("the cluster does not get ready")
-		}
-	}
-}
-
-// TestContractCluster: the same in a cluster.
-func TestContractCluster(t *testing.T) {
-	addrs, _ := startCluster(t)
-	cfg := Config{Retention: hub.Retention{Messages: brokertest.Kept}}
-	var both []*Broker
-	for range 2 {
-		b, stop, err := over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(stop)
-		both = append(both, b)
-	}
-	brokertest.Contract(t, both[0], both[1])
-}
-
 // TestWithoutHistory: at most once.
 func TestWithoutHistory(t *testing.T) {
 	brokertest.WithoutHistory(t, mustConnect(t, startServer(t).addr, Config{}), "a}b")
@@ -275,21 +223,6 @@ func TestSequence(t *testing.T) {
 			func() { proxies[1].Stall(); time.Sleep(time.Second); proxies[1].Resume() },
 			func() { proxies[2].Stall(); time.Sleep(6 * time.Second); proxies[2].Reset(); proxies[2].Resume() },
 			func() { p.kill(); time.Sleep(300 * time.Millisecond); p.start() },
-		},
-	})
-}
-
-// TestSequenceCluster: the same in a cluster, one of whose servers is killed.
-func TestSequenceCluster(t *testing.T) {
-	addrs, servers := startCluster(t)
-	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}
-	brokertest.Sequence(t, brokertest.Scenario{
-		Start: func(int) (hub.Broker, func(), error) {
-			return over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ReadTimeout: 2 * time.Second}), cfg)
-		},
-		Faults: []func(){
-			func() { servers[1].kill(); servers[1].start() },
-			func() { servers[2].kill(); servers[2].start() },
 		},
 	})
 }
