@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ const (
 	defaultShards = 16
 	defaultAge    = 5 * time.Minute
 	epochAge      = 24 * time.Hour // that a topic's epoch lives longer than its messages
+	readTimeout   = 15 * time.Second
 )
 
 // Broker is a [hub.Broker] on Redis.
@@ -102,12 +104,15 @@ func (b *Broker) age() (messages, epoch int64) {
 func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (at hub.Position, err error) {
 	payload := append([]byte{byte(t)}, p...)
 	if b.cfg.Retention.Messages <= 0 {
-		return hub.Position{}, b.client.SPublish(ctx, b.key("live", topic), append([]byte(" 0 "), payload...)).Err()
+		payload = append([]byte(" 0 "), payload...)
+		return at, b.retry(ctx, refused, func() error {
+			return b.client.Process(ctx, once{redis.NewCmd(ctx, "spublish", b.key("live", topic), payload)})
+		})
 	}
 	age, epochAge := b.age()
 	id := rand.Text()
 	again := 0
-	err = b.retry(ctx, func() error {
+	err = b.retry(ctx, passing, func() error {
 		v, err := b.run(ctx, publishScript, b.keys(topic, id), b.cfg.Retention.Messages, age, epochAge, rand.Text(), payload, id, again, b.key("live", topic))
 		again = 1
 		if err == nil {
@@ -118,8 +123,9 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 	return at, err
 }
 
-// retry tries something until it succeeds, fails for good, or ctx ends.
-func (b *Broker) retry(ctx context.Context, try func() error) error {
+// retry tries something until it succeeds, ctx ends, or it fails with an error for which again does
+// not hold.
+func (b *Broker) retry(ctx context.Context, again func(error) bool, try func() error) error {
 	for {
 		err := try()
 		switch {
@@ -127,7 +133,7 @@ func (b *Broker) retry(ctx context.Context, try func() error) error {
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
-		case b.ctx.Err() != nil || !passing(err):
+		case b.ctx.Err() != nil || !again(err):
 			return fmt.Errorf("hub/redis: %w", err)
 		}
 		b.reload()
@@ -152,6 +158,13 @@ func passing(err error) bool {
 		}
 	}
 	return false
+}
+
+// refused reports whether an attempt may succeed later, and has not had an effect for certain.
+func refused(err error) bool {
+	_, answer := errors.AsType[redis.Error](err)
+	op, ok := errors.AsType[*net.OpError](err)
+	return passing(err) && (answer || ok && op.Op == "dial")
 }
 
 // once is a command that the client does not repeat by itself: a script that was cut off may have
@@ -200,10 +213,21 @@ func (b *Broker) History(ctx context.Context, topic string, since hub.Position, 
 	if b.cfg.Retention.Messages <= 0 || limit <= 0 || ctx.Err() != nil {
 		return h, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err = b.retry(ctx, passing, func() (err error) {
+		h, err = b.history(ctx, topic, since, limit)
+		return err
+	})
+	return h, err
+}
+
+// history is one attempt of History.
+func (b *Broker) history(ctx context.Context, topic string, since hub.Position, limit int) (h hub.History, err error) {
 	_, epochAge := b.age()
 	v, err := b.run(ctx, historyScript, b.keys(topic, "")[:2], since.Epoch, since.Offset, limit, rand.Text(), epochAge)
 	if err != nil {
-		return h, fmt.Errorf("hub/redis: %w", err)
+		return h, err
 	}
 	if len(v) != 4 {
 		return h, errAnswer

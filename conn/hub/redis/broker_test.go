@@ -3,9 +3,12 @@ package redis
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +160,74 @@ func TestContract(t *testing.T) {
 // TestWithoutHistory: at most once.
 func TestWithoutHistory(t *testing.T) {
 	brokertest.WithoutHistory(t, mustConnect(t, startServer(t).addr, Config{}), "a}b")
+}
+
+// lostAnswer is a connection that breaks when the server has answered a command for the first time.
+type lostAnswer struct {
+	net.Conn
+	command string
+	armed   *atomic.Bool
+	cut     atomic.Bool
+}
+
+func (c *lostAnswer) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(c.command)) && c.armed.CompareAndSwap(true, false) {
+		c.cut.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lostAnswer) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.cut.Load() && err == nil {
+		_ = c.Conn.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// TestAtMostOnce: without history, a message whose publisher has not got the answer is not published
+// again.
+func TestAtMostOnce(t *testing.T) {
+	p := startServer(t)
+	sink := listen(t, mustConnect(t, p.addr, Config{}), "room")
+	var armed atomic.Bool
+	armed.Store(true)
+	b, stop, err := over(redis.NewClient(&redis.Options{Addr: p.addr, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &lostAnswer{Conn: c, command: "spublish", armed: &armed}, err
+	}}), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if _, err := b.Publish(t.Context(), "room", ws.Text, []byte("1")); err == nil || armed.Load() {
+		t.Errorf("Publish, whose answer was lost: %v; want an error", err)
+	}
+	if _, err := b.Publish(t.Context(), "room", ws.Text, []byte("2")); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"1", "2"} {
+		if m := <-sink; string(m.Data) != want {
+			t.Errorf("a subscriber got %q, want %q", m.Data, want)
+		}
+	}
+}
+
+// TestSilentServer: a node gives a connection up on which nothing comes, though nobody has closed it.
+func TestSilentServer(t *testing.T) {
+	p := brokertest.NewProxy(t, startServer(t).addr)
+	b := mustConnect(t, p.Addr, Config{Retention: hub.Retention{Messages: 10}})
+	heard := listen(t, b, "room")
+	p.Stall()
+	s, _ := b.shard("room")
+	for over := time.Now().Add(patience); !errors.Is(s.failure(), errSilent); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatalf("the failure is %v, want %v", s.failure(), errSilent)
+		}
+	}
+	p.Resume()
+	heard.hears(t, b, "room", "the server speaks again")
 }
 
 // TestFallsBack: if the server has lost messages that it had delivered, a new epoch begins.
