@@ -162,13 +162,14 @@ func (c *cluster) drain(primary, replica *process) {
 	})
 }
 
-// promote waits until a replica has become the primary, since the old one is dead. With force it is
-// told to, and does not wait for the cluster to notice.
-func (c *cluster) promote(replica *process, force bool) {
+// promote waits until a replica has become the primary, since the old one is dead. With force or
+// takeover it is told to, and does not wait for the cluster to notice.
+func (c *cluster) promote(replica *process, how string) {
 	c.t.Helper()
-	c.until("the replica is the primary", func() bool {
-		if force {
-			_ = c.admin[replica].Do(context.Background(), "cluster", "failover", "force").Err() // or it is one already
+	var err error
+	c.until(how+": the replica is the primary", func() bool {
+		if how != "" && err == nil {
+			err = c.admin[replica].Do(context.Background(), "cluster", "failover", how).Err() // or it is one already
 		}
 		return c.replication(replica, "role") == "master"
 	})
@@ -176,13 +177,13 @@ func (c *cluster) promote(replica *process, force bool) {
 
 // failover kills the primary of a key with kill -9, and its replica takes over. The old primary
 // comes back as the replica.
-func (c *cluster) failover(key string, force bool) {
+func (c *cluster) failover(key, how string) {
 	c.t.Helper()
 	old, _ := c.primary(key)
 	successor := c.replica(old)
 	c.drain(old, successor)
 	old.kill()
-	c.promote(successor, force)
+	c.promote(successor, how)
 	old.start()
 	c.settle()
 }
@@ -319,7 +320,7 @@ func TestHearsAfterChange(t *testing.T) {
 	}{
 		{"a slot has moved", func() { c.move(key, func() {}) }},
 		{"the roles have changed", func() { c.swap(key) }},
-		{"the primary was killed", func() { c.failover(key, false) }},
+		{"the primary was killed", func() { c.failover(key, "") }},
 		{"the slot has moved once more", func() { c.move(key, func() {}) }},
 	} {
 		began := time.Now()
@@ -332,6 +333,28 @@ func TestHearsAfterChange(t *testing.T) {
 	}
 }
 
+// TestAsksWhileMoving: a topic that is new can't be read while its slot moves. History waits until it
+// can.
+func TestAsksWhileMoving(t *testing.T) {
+	c := startCluster(t, 0, 5*time.Second)
+	b := c.mustConnect(Config{Retention: hub.Retention{Messages: 1000}})
+	done := make(chan error, 1)
+	c.move(b.key("meta", "room"), func() {
+		go func() {
+			_, err := b.History(t.Context(), "room", hub.Position{}, 1)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			t.Fatalf("History, while the slot moves: %v; want that it waits", err)
+		case <-time.After(500 * time.Millisecond):
+		}
+	})
+	if err := <-done; err != nil {
+		t.Errorf("History, when the slot has moved: %v", err)
+	}
+}
+
 // TestSequenceCluster: every message arrives once and in order in a cluster, while a server is killed
 // and comes back.
 func TestSequenceCluster(t *testing.T) {
@@ -341,8 +364,17 @@ func TestSequenceCluster(t *testing.T) {
 
 // TestSequenceFailover: the same, while primaries are killed and their replicas take over.
 func TestSequenceFailover(t *testing.T) {
-	c := startCluster(t, 1, 2*time.Second)
-	c.sequence(func() { c.failover(topicKey(0), true) }, func() { c.swap(topicKey(1)) }, func() { c.failover(topicKey(0), false) })
+	if *brokertest.Messages <= 5000 { // a quick run does not wait until the cluster notices
+		c := startCluster(t, 1, 15*time.Second)
+		c.sequence(func() { c.failover(topicKey(0), "force") }, func() { c.swap(topicKey(1)) })
+		return
+	}
+	c := startCluster(t, 1, 5*time.Second)
+	c.sequence(
+		func() { c.failover(topicKey(0), "force") }, func() { c.swap(topicKey(1)) },
+		func() { c.failover(topicKey(0), "") }, func() { c.failover(topicKey(2), "") },
+		func() { c.move(topicKey(3), func() {}) }, func() { c.failover(topicKey(3), "force") },
+	)
 }
 
 // TestSequenceReshard: the same, while slots move from primary to primary.
