@@ -104,7 +104,7 @@ func (b *Broker) age() (messages, epoch int64) {
 func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (at hub.Position, err error) {
 	payload := append([]byte{byte(t)}, p...)
 	if b.cfg.Retention.Messages <= 0 {
-		payload = append([]byte(" 0 "), payload...)
+		payload = append([]byte(" 0  "), payload...) // neither epoch nor identifier
 		return at, b.retry(ctx, refused, func() error {
 			return b.client.Process(ctx, once{redis.NewCmd(ctx, "spublish", b.key("live", topic), payload)})
 		})
@@ -224,32 +224,45 @@ func (b *Broker) History(ctx context.Context, topic string, since hub.Position, 
 
 // history is one attempt of History.
 func (b *Broker) history(ctx context.Context, topic string, since hub.Position, limit int) (h hub.History, err error) {
+	ch := b.channel(topic)
+	seen, doubts := ch.witness()
 	_, epochAge := b.age()
-	v, err := b.run(ctx, historyScript, b.keys(topic, "")[:2], since.Epoch, since.Offset, limit, rand.Text(), epochAge)
+	v, err := b.run(ctx, historyScript, b.keys(topic, "")[:2], since.Epoch, since.Offset, limit, rand.Text(), epochAge,
+		seen.at.Epoch, seen.at.Offset, seen.id)
 	if err != nil {
 		return h, err
 	}
-	if len(v) != 4 {
-		return h, errAnswer
+	h, last, err := historyOf(v)
+	if err == nil {
+		ch.read(place{h.Head(), last}, doubts)
+	}
+	return h, err
+}
+
+// historyOf reads the answer of the script. It returns also the identifier of the last message.
+func historyOf(v []any) (h hub.History, last string, err error) {
+	if len(v) != 5 {
+		return h, "", errAnswer
 	}
 	epoch, ok := v[0].(string)
 	after, ok2 := v[1].(int64)
-	last, ok3 := v[2].(int64)
+	end, ok3 := v[2].(int64)
 	payloads, ok4 := v[3].([]any)
-	if !ok || !ok2 || !ok3 || !ok4 {
-		return h, errAnswer
+	last, ok5 := v[4].(string)
+	if !ok || !ok2 || !ok3 || !ok4 || !ok5 {
+		return h, "", errAnswer
 	}
 	h.After = hub.Position{Epoch: epoch, Offset: uint64(after)}
-	h.More = after+int64(len(payloads)) < last
+	h.More = after+int64(len(payloads)) < end
 	for i, p := range payloads {
 		payload, ok := p.(string)
 		if !ok || payload == "" {
-			return hub.History{}, errAnswer
+			return hub.History{}, "", errAnswer
 		}
 		h.Messages = append(h.Messages, hub.Message{
 			Type: ws.MessageType(payload[0]), Data: []byte(payload[1:]),
 			Position: hub.Position{Epoch: epoch, Offset: uint64(after) + uint64(i) + 1}, Previous: uint64(after) + uint64(i),
 		})
 	}
-	return h, nil
+	return h, last, nil
 }

@@ -42,8 +42,12 @@ type shard struct {
 type channel struct {
 	confirmed chan struct{} // closed when the server has the subscription
 
-	mu    sync.Mutex // one goroutine at a time calls the sinks
-	sinks []*entry
+	mu     sync.Mutex // one goroutine at a time calls the sinks
+	sinks  []*entry
+	heard  hub.Position // of the last message that was delivered
+	seen   place        // of the last message before a doubt
+	doubts int          // how often there was one
+	doubt  bool         // seen has to be looked for before it moves on
 }
 
 type entry struct{ hub.Sink }
@@ -359,27 +363,103 @@ func isClosed(ch <-chan struct{}) bool {
 func (ch *channel) interrupted() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	ch.interruptedLocked()
+}
+
+func (ch *channel) interruptedLocked() {
+	ch.doubts++
+	ch.doubt = true
 	for _, e := range ch.sinks {
 		e.Interrupted()
 	}
 }
 
-// deliver passes on a message: the epoch, the offset, a byte with the type, and the data.
+// deliver passes on a message: the epoch, the offset, the identifier, a byte with the type, and the
+// data.
 func (ch *channel) deliver(payload string) {
-	epoch, rest, _ := strings.Cut(payload, " ")
-	number, data, _ := strings.Cut(rest, " ")
-	offset, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || data == "" {
+	part := strings.SplitN(payload, " ", 4)
+	if len(part) < 4 || part[3] == "" {
 		return // of somebody else
 	}
+	epoch, id, data := part[0], part[2], part[3]
+	offset, err := strconv.ParseUint(part[1], 10, 64)
+	if err != nil {
+		return
+	}
 	m := hub.Message{Type: ws.MessageType(data[0]), Data: []byte(data[1:])}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
 	if epoch != "" && offset > 0 {
 		m.Position = hub.Position{Epoch: epoch, Offset: offset}
 		m.Previous = offset - 1
+		ch.hearLocked(place{m.Position, id})
 	}
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
 	for _, e := range ch.sinks {
 		e.Deliver(m)
 	}
+}
+
+// Messages that a replica lacks are lost if it takes over, and others get their offsets. To notice
+// that, a node remembers the last message that it has seen. Whenever messages may have been lost, it
+// is in doubt: its next reading of the history asks whether that message is still there.
+
+// place is a message's position and identifier. The zero value is none.
+type place struct {
+	at hub.Position
+	id string
+}
+
+// after reports whether p is further on than other, or in another epoch.
+func (p place) after(other place) bool {
+	return p.at.Epoch != other.at.Epoch || p.at.Offset > other.at.Offset
+}
+
+// hearLocked takes note of a message that has come. Offsets that fall back are a reason to doubt.
+func (ch *channel) hearLocked(p place) {
+	switch {
+	case p.at.Epoch == ch.heard.Epoch && p.at.Offset <= ch.heard.Offset:
+		ch.interruptedLocked()
+	case p.at.Epoch != ch.seen.at.Epoch:
+		ch.seen, ch.doubt = p, false
+	case !ch.doubt && p.after(ch.seen):
+		ch.seen = p
+	}
+	ch.heard = p.at
+}
+
+// witness returns the message that has to be there, and the number of doubts. A nil channel has none.
+func (ch *channel) witness() (seen place, doubts int) {
+	if ch == nil {
+		return place{}, 0
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.seen, ch.doubts
+}
+
+// read takes note of a history that was read up to p, and of which seen was a part, or which is of
+// another epoch. It began after so many doubts.
+func (ch *channel) read(p place, doubts int) {
+	if ch == nil {
+		return
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if doubts == ch.doubts {
+		ch.doubt = false
+	}
+	if !ch.doubt && p.id != "" && p.after(ch.seen) {
+		ch.seen = p
+	}
+}
+
+// channel returns the node's channel of a topic, or nil.
+func (b *Broker) channel(topic string) *channel {
+	b.mu.Lock()
+	s := b.shards[b.shardOf(topic)]
+	b.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.channel(b.key("live", topic))
 }
