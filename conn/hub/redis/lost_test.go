@@ -2,11 +2,13 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	ws "github.com/rfc6455/ws/conn"
+	"github.com/rfc6455/ws/conn/conntest"
 	"github.com/rfc6455/ws/conn/hub"
 )
 
@@ -29,8 +31,18 @@ func TestLostByFailover(t *testing.T) {
 	// What is published while a node has no connection, and what it hears when it has one again.
 	for name, more := range map[string]int{"fewer": 1, "as many": 2, "more": 4} {
 		t.Run(name+" messages take their place", func(t *testing.T) {
-			node := c.mustConnect(cfg)
-			heard := listen(t, node, name)
+			lost := make(chan error, 10)
+			var heard listener
+			for range 2 {
+				node := c.mustConnect(cfg)
+				h := hub.Hub{Broker: node, Lost: func(_ *ws.Conn, _ string, err error) { lost <- err }}
+				server, client := conntest.Pair(t, ws.Config{}, ws.Config{})
+				go func() { _ = client.Serve(t.Context(), nil) }()
+				if _, err := h.Subscribe(t.Context(), server, name, hub.Position{}); err != nil {
+					t.Fatal(err)
+				}
+				heard = listen(t, node, name)
+			}
 			for i := range 3 {
 				publish(name, fmt.Sprint(i))
 			}
@@ -57,18 +69,14 @@ func TestLostByFailover(t *testing.T) {
 			}
 			old.start()
 			c.settle()
-			for over := time.After(patience); ; {
-				h, err := node.History(t.Context(), name, last, 10)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if h.After.Epoch != last.Epoch {
-					break
-				}
+			for range 2 {
 				select {
-				case <-heard:
-				case <-over:
-					t.Fatalf("after %v, which is lost: %v; want another epoch", last, h)
+				case err := <-lost:
+					if !errors.Is(err, hub.ErrHistoryLost) {
+						t.Errorf("a subscriber is told %v, want ErrHistoryLost", err)
+					}
+				case <-time.After(patience):
+					t.Fatal("a subscriber is not told that messages are lost")
 				}
 			}
 		})
