@@ -216,6 +216,7 @@ func TestAtMostOnce(t *testing.T) {
 
 // TestSilentServer: a node gives a connection up on which nothing comes, though nobody has closed it.
 func TestSilentServer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	p := brokertest.NewProxy(t, startServer(t).addr)
 	b := mustConnect(t, p.Addr, Config{Retention: hub.Retention{Messages: 10}})
 	heard := listen(t, b, "room")
@@ -282,6 +283,7 @@ func TestPublishOnce(t *testing.T) {
 // TestSequence: every message arrives once and in order, while the server is killed and started
 // again, nodes are killed, and connections to the server are cut and stalled.
 func TestSequence(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	p := startServer(t)
 	proxies := []*brokertest.Proxy{brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr)}
 	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}

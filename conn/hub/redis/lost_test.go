@@ -15,6 +15,7 @@ import (
 // TestLostByFailover: a replica takes over that lacks messages which were confirmed and delivered,
 // and others take their offsets. Nodes that had the lost ones notice, so that subscribers are told.
 func TestLostByFailover(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := startCluster(t, 1, 15*time.Second)
 	cfg := Config{Retention: hub.Retention{Messages: 1000}}
 	b := c.mustConnect(cfg)
@@ -63,7 +64,8 @@ func TestLostByFailover(t *testing.T) {
 				}
 			}
 			old.kill()
-			c.promote(replica, "takeover")
+			c.do(replica, "cluster", "failover", "takeover")
+			c.until("the replica is the primary", func() bool { return c.replication(replica, "role") == "master" })
 			for i := range more {
 				publish(name, fmt.Sprint("other ", i))
 			}
