@@ -279,15 +279,15 @@ func (l listener) hears(t *testing.T, b hub.Broker, topic, why string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for {
-		at, err := b.Publish(ctx, topic, ws.Text, []byte("x"))
-		if err != nil {
+	for n := 0; ; n++ {
+		text := fmt.Sprint(why, n)
+		if _, err := b.Publish(ctx, topic, ws.Text, []byte(text)); err != nil {
 			t.Fatalf("%s: Publish: %v", why, err)
 		}
 		for again := false; !again; {
 			select {
 			case m := <-l:
-				if m.Position == at {
+				if string(m.Data) == text {
 					return
 				}
 			case <-time.After(100 * time.Millisecond):
@@ -304,28 +304,27 @@ func (l listener) hears(t *testing.T, b hub.Broker, topic, why string) {
 func TestHearsAfterChange(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	c := startCluster(t, 1, 2*time.Second)
-	cfg := Config{Retention: hub.Retention{Messages: 1000}}
-	one, two := c.mustConnect(cfg), c.mustConnect(cfg)
-	key := one.key("meta", "room")
-	old := listen(t, two, "room")
-	old.hears(t, one, "room", "at first")
-	for _, change := range []struct {
-		name string
-		do   func()
-	}{
-		{"a slot has moved", func() { c.move(key, func() {}) }},
-		{"the roles have changed", func() { c.swap(key) }},
-		{"the primary was killed", func() { c.failover(key, false) }},
-		{"the slot has moved once more", func() { c.move(key, func() {}) }},
-	} {
-		began := time.Now()
-		change.do()
-		changed := time.Now()
-		old.hears(t, one, "room", change.name)
-		listen(t, two, "room").hears(t, one, "room", change.name+", a new subscriber")
-		listen(t, c.mustConnect(cfg), "room").hears(t, one, "room", change.name+", a new node")
-		t.Logf("%s: %v, heard after %v", change.name, changed.Sub(began), time.Since(changed))
+	run := func(name string, cfg Config, changes ...func(key string)) {
+		one, two := c.mustConnect(cfg), c.mustConnect(cfg)
+		key := one.key("meta", "room")
+		old := listen(t, two, "room")
+		old.hears(t, one, "room", name+", at first")
+		for i, change := range changes {
+			name := fmt.Sprintf("%s, change %d", name, i)
+			began := time.Now()
+			change(key)
+			changed := time.Now()
+			old.hears(t, one, "room", name)
+			listen(t, two, "room").hears(t, one, "room", name+", a new subscriber")
+			listen(t, c.mustConnect(cfg), "room").hears(t, one, "room", name+", a new node")
+			t.Logf("%s: %v, heard after %v", name, changed.Sub(began), time.Since(changed))
+		}
 	}
+	move := func(key string) { c.move(key, func() {}) }
+	killed := func(key string) { c.failover(key, false) }
+	killedAtOnce := func(key string) { c.failover(key, true) }
+	run("history", Config{Retention: hub.Retention{Messages: 1000}}, move, c.swap, killed, move)
+	run("without", Config{Name: "plain"}, move, killedAtOnce, c.swap)
 }
 
 // TestAsksWhileMoving: a topic that is new can't be read while its slot moves. History waits until it
