@@ -252,7 +252,15 @@ func (b *Broker) Subscribe(ctx context.Context, topic string, to hub.Sink) (func
 func (b *Broker) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout) // the client wants a deadline
 	defer cancel()
-	return b.nc.FlushWithContext(ctx)
+	for {
+		err := b.nc.FlushWithContext(ctx)
+		if !errors.Is(err, nats.ErrConnectionClosed) || b.nc.IsClosed() {
+			return err
+		}
+		if err := pause(ctx); err != nil { // the answer is lost, and the client connects again
+			return err
+		}
+	}
 }
 
 func (s *sink) interrupted() {

@@ -228,6 +228,12 @@ func TestSequence(t *testing.T) {
 	})
 }
 
+// silent is a sink that takes no notice.
+type silent struct{}
+
+func (silent) Deliver(hub.Message) {}
+func (silent) Interrupted()        {}
+
 // TestAsksAgain: if the connection is lost while an answer is due, the question is asked again as
 // soon as there is another one. It does not wait until the time for the answer is over.
 func TestAsksAgain(t *testing.T) {
@@ -250,13 +256,18 @@ func TestAsksAgain(t *testing.T) {
 			}
 			return err
 		}},
+		{"Subscribe", readTimeout, func(ctx context.Context) error {
+			_, err := b.Subscribe(ctx, "room", silent{})
+			return err
+		}},
 	} {
 		p.Stall()
-		sent := b.nc.Stats().OutMsgs
+		sent := func() uint64 { return b.nc.Stats().OutMsgs + uint64(b.nc.NumSubscriptions()) }
+		before := sent()
 		ctx, cancel := context.WithTimeout(t.Context(), question.longest*9/10)
 		done := make(chan error, 1)
 		go func() { done <- question.ask(ctx) }()
-		for b.nc.Stats().OutMsgs == sent && ctx.Err() == nil {
+		for sent() == before && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		p.Reset()
