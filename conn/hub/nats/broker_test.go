@@ -279,6 +279,33 @@ func TestAsksAgain(t *testing.T) {
 	}
 }
 
+// TestPresenceAfterRestart: presence is kept in the server's memory. After a restart, nodes announce it
+// again.
+func TestPresenceAfterRestart(t *testing.T) {
+	p := startProcess(t)
+	b := mustConnect(t, "nats://"+p.addr(), Config{})
+	for _, when := range []string{"before", "after"} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		want := hub.Member{ID: "ada " + when, Node: "n", Connections: 1}
+		for _, ask := range []func() error{
+			func() error { _, err := b.Members(ctx, "room"); return err },
+			func() error { return b.Announce(ctx, "room", "n", []hub.Member{want}) },
+		} {
+			if err := ask(); err != nil {
+				t.Fatalf("%s the restart: %v", when, err)
+			}
+		}
+		if got, err := b.Members(ctx, "room"); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s the restart: %v, %v; want %v", when, got, err, want)
+		}
+		if when == "before" {
+			p.kill()
+			p.start()
+		}
+	}
+}
+
 // BenchmarkPublishToReceive is the way of a message from one node to a client of another.
 func BenchmarkPublishToReceive(b *testing.B) {
 	url := embedded(b)
