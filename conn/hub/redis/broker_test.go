@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os/exec"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,19 +34,25 @@ type process struct {
 	ended  chan struct{} // closed when it has ended
 }
 
-// freePorts returns two ports on which nobody listens just now.
-func freePorts(t testing.TB) (one, other string) {
+// taken are the ports that freePort has returned.
+var taken sync.Map
+
+// freePort returns a port on which nobody listens just now. It is none that Linux gives to outgoing
+// connections: one of those could take it while the server is dead that is to start again.
+func freePort(t testing.TB) string {
 	t.Helper()
-	var ports [2]string
-	for i := range ports {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 1000 {
+		port := fmt.Sprint(12000 + rand.IntN(20000))
+		if _, known := taken.LoadOrStore(port, true); known {
+			continue
 		}
-		defer ln.Close() // when both are known, so that they differ
-		_, ports[i], _ = net.SplitHostPort(ln.Addr().String())
+		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = ln.Close()
+			return port
+		}
 	}
-	return ports[0], ports[1]
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // secondPort stands for a free port in startServer's arguments.
@@ -58,7 +67,7 @@ func startServer(t testing.TB, more ...string) *process {
 	dir := t.TempDir()
 	var p *process
 	for range 5 { // another program may be faster to take a port
-		port, second := freePorts(t)
+		port, second := freePort(t), freePort(t)
 		p = &process{t: t, addr: "127.0.0.1:" + port}
 		p.args = append([]string{
 			"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
@@ -104,7 +113,13 @@ func (p *process) try() bool {
 	}()
 	client := redis.NewClient(&redis.Options{Addr: p.addr})
 	defer client.Close()
-	for over := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; {
+	// Another program may have the port: what answers has to be this server.
+	process := fmt.Sprintf("process_id:%d\r\n", cmd.Process.Pid)
+	ready := func() bool {
+		info, err := client.Info(context.Background(), "server").Result()
+		return err == nil && strings.Contains(info, process) && client.Ping(context.Background()).Err() == nil
+	}
+	for over := time.Now().Add(patience); !ready(); {
 		select {
 		case <-ended:
 			return false
