@@ -80,11 +80,11 @@ browser: ## run the end-to-end tests in headless Chromium, and that of hub's cli
 	cd examples/demo/e2e && go vet ./... && go test -count=1 ./...
 	cd examples/cluster && go vet ./... && go test -count=1 -run '^TestClient$$' .
 
-brokers: ## run the tests of conn/hub/nats and conn/hub/redis; the latter needs redis-server
-	for m in nats redis; do (cd conn/hub/$$m && go vet ./... && go test -count=1 ./...) || exit 1; done
+brokers: ## run the tests of conn/hub/nats and conn/hub/redis, two minutes; the latter needs redis-server
+	for m in nats redis; do (cd conn/hub/$$m && go vet ./... && go test -count=1 -parallel 4 ./...) || exit 1; done
 
-brokers-long: ## as brokers, with 100,000 messages while servers, nodes and connections break, and the race detector
-	for m in nats redis; do (cd conn/hub/$$m && go test -race -count=1 -timeout 30m ./... -args -messages 100000) || exit 1; done
+brokers-long: ## as brokers, with 100,000 messages while servers, nodes and connections break, and the race detector; ten minutes
+	for m in nats redis; do (cd conn/hub/$$m && go test -race -count=1 -parallel 4 -timeout 30m ./... -args -messages 100000) || exit 1; done
 	cd examples/cluster && go test -count=1 ./...
 
 ##: to run it against others

@@ -70,7 +70,7 @@ func (a *admission) step(ctx context.Context) (done bool, err error) {
 	switch {
 	case way == fetch && !a.fetched:
 		a.fetched = true
-		return false, t.fetch(ctx)
+		return false, t.fetch(ctx, a.at)
 	case way == fetch:
 		return false, a.page(ctx, after)
 	case !a.synced:
@@ -223,24 +223,49 @@ func (t *topic) sync(ctx context.Context) error {
 
 // fetching is a reading of the history that subscribers wait for.
 type fetching struct {
-	over chan struct{} // closed at the end
-	err  error         // set before that
+	since Position      // where it begins
+	over  chan struct{} // closed at the end
+	err   error         // set before that
 }
 
-// fetch reads older messages into recent, once for all subscribers that wait for them.
-func (t *topic) fetch(ctx context.Context) error {
+// expect says that a subscriber comes back to since, so that the next reading begins no later.
+func (t *topic) expect(since Position) {
 	t.mu.Lock()
-	f := t.fetched
-	if f == nil {
-		f = &fetching{over: make(chan struct{})}
-		t.fetched = f
-		go t.fetchOlder(f)
+	defer t.mu.Unlock()
+	t.expectLocked(since)
+}
+
+func (t *topic) expectLocked(since Position) {
+	if !since.IsZero() && (t.oldest.Epoch != since.Epoch || since.Offset < t.oldest.Offset) {
+		t.oldest = since
 	}
-	t.mu.Unlock()
-	if err := t.wait(ctx, f.over); err != nil {
-		return err
+}
+
+// fetch reads the messages after since into recent, once for all subscribers that wait for them.
+func (t *topic) fetch(ctx context.Context, since Position) error {
+	for {
+		f := t.fetchFrom(since)
+		if err := t.wait(ctx, f.over); err != nil {
+			return err
+		}
+		if f.err != nil || f.since.Offset <= since.Offset {
+			return f.err
+		}
 	}
-	return f.err
+}
+
+// fetchFrom returns the reading under way. If there is none, it begins one from since, or from where
+// older subscribers are.
+func (t *topic) fetchFrom(since Position) *fetching {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expectLocked(since)
+	if t.fetched == nil {
+		t.fetched = &fetching{since: t.oldest, over: make(chan struct{})}
+		t.oldest = Position{}
+		go t.fetchOlder(t.fetched, t.after)
+	}
+	return t.fetched
 }
 
 func (t *topic) wait(ctx context.Context, over <-chan struct{}) error {
@@ -254,10 +279,16 @@ func (t *topic) wait(ctx context.Context, over <-chan struct{}) error {
 	}
 }
 
-func (t *topic) fetchOlder(f *fetching) {
+// fetchOlder reads what comes before after. If there is too much between since and after, it reads
+// the latest messages.
+func (t *topic) fetchOlder(f *fetching, after Position) {
 	ctx, cancel := context.WithTimeout(t.ctx, joinTimeout)
 	defer cancel()
-	h, err := t.hub.broker().History(ctx, t.name, Position{}, min(t.hub.maxResume(), fetchMost))
+	most := min(t.hub.maxResume(), fetchMost)
+	h, err := t.hub.broker().History(ctx, t.name, f.since, most)
+	if err == nil && h.Head().Offset < after.Offset {
+		h, err = t.hub.broker().History(ctx, t.name, Position{}, most)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {

@@ -205,6 +205,7 @@ func (h *Hub) subscribe(ctx context.Context, c *ws.Conn, topic string, since Pos
 		return Position{}, err
 	}
 	at := since
+	s.topic.expect(since)
 	if err = s.topic.await(ctx); err == nil {
 		at, err = s.topic.admit(ctx, s, since, greet)
 	}

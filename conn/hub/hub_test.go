@@ -315,13 +315,15 @@ func TestPresence(t *testing.T) {
 // counted counts the readings of the history.
 type counted struct {
 	*Memory
-	reads, subscribes atomic.Int64
+	reads, messages, subscribes atomic.Int64
 }
 
 func (c *counted) History(ctx context.Context, topic string, since Position, limit int) (History, error) {
 	c.reads.Add(1)
 	time.Sleep(10 * time.Millisecond)
-	return c.Memory.History(ctx, topic, since, limit)
+	h, err := c.Memory.History(ctx, topic, since, limit)
+	c.messages.Add(int64(len(h.Messages)))
+	return h, err
 }
 
 func (c *counted) Subscribe(ctx context.Context, topic string, s Sink) (func(), error) {
@@ -358,6 +360,43 @@ func TestCrowdComesBack(t *testing.T) {
 		}
 		if r, s := b.reads.Load(), b.subscribes.Load(); r > 2 || s != 1 {
 			t.Errorf("1000 clients made the node read the history %d times and subscribe %d times, want 2 and 1", r, s)
+		}
+	})
+}
+
+// TestReadsWhatIsMissed: a node that a client comes back to reads no more of the history than the
+// client has missed. If that is too much, the node reads the latest messages once, for all others.
+func TestReadsWhatIsMissed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &counted{Memory: history(10_000)}
+		h := Hub{Broker: b, MaxResume: 10_000}
+		var at []Position
+		for i := range 10_000 {
+			at = append(at, publish(t, &h, "room", fmt.Sprint(i)))
+		}
+		back := func(missed int) {
+			t.Helper()
+			cl := connect(t)
+			if _, err := h.Subscribe(bg, cl.server, "room", at[len(at)-1-missed]); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := cl.received(); len(got) != missed {
+				t.Errorf("received %d messages, want %d", len(got), missed)
+			}
+		}
+		for _, c := range []struct{ missed, read int64 }{
+			{3, 1 + 3},                 // it joins, and reads what is missed
+			{3, 0},                     // of which nothing is missed any more
+			{500, 500},                 //
+			{9000, 2*fetchMost + 9000}, // the oldest and the latest ones; then pages for this client alone
+			{4000, 0},                  //
+		} {
+			before := b.messages.Load()
+			back(int(c.missed))
+			if read := b.messages.Load() - before; read > c.read {
+				t.Errorf("for a client that has missed %d messages, the node has read %d, want %d at most", c.missed, read, c.read)
+			}
 		}
 	})
 }

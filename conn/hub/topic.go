@@ -33,6 +33,7 @@ type topic struct {
 	reading bool          // a goroutine reads the history for the feed
 	settled chan struct{} // closed when the feed is live; nil if nobody waits
 	fetched *fetching     // the reading for subscribers; nil if there is none
+	oldest  Position      // where the next reading for subscribers begins, or later
 	crowd   crowd
 
 	verified Position // where the feed was when verify looked

@@ -47,6 +47,8 @@ type Broker struct {
 	mu    sync.Mutex
 	epoch string
 	sinks map[*sink]struct{}
+	link  context.Context // ends when the connection was lost and found again
+	renew context.CancelFunc
 }
 
 var _ hub.Broker = (*Broker)(nil)
@@ -66,6 +68,7 @@ func New(ctx context.Context, nc *nats.Conn, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{nc: nc, js: js, cfg: cfg, sinks: make(map[*sink]struct{})}
+	b.link, b.renew = context.WithCancel(context.Background())
 	if cfg.Retention.Messages > 0 {
 		if err := b.makeStream(ctx); err != nil {
 			return nil, err
@@ -80,10 +83,13 @@ func New(ctx context.Context, nc *nats.Conn, cfg Config) (*Broker, error) {
 // connection. Presence that was announced lasts for hub.PresenceTTL at most.
 func (b *Broker) Close() { b.nc.RemoveStatusListener(b.status) }
 
-// watch tells the sinks when the connection was lost and found again.
+// watch tells the sinks, and those who wait for an answer, when the connection was lost and found
+// again.
 func (b *Broker) watch(status <-chan nats.Status) {
 	for range status {
 		b.mu.Lock()
+		b.renew()
+		b.link, b.renew = context.WithCancel(context.Background())
 		sinks := make([]*sink, 0, len(b.sinks))
 		for s := range b.sinks {
 			sinks = append(sinks, s)
@@ -149,6 +155,17 @@ func message(data []byte) (m hub.Message, ok bool) {
 // attemptTimeout bounds one attempt to publish, of those that a context lasts for.
 const attemptTimeout = 5 * time.Second
 
+// attempt returns a context for one attempt to get an answer. It ends also when the connection was
+// lost and found again, since the answer is lost then.
+func (b *Broker) attempt(ctx context.Context, longest time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	b.mu.Lock()
+	link := b.link
+	b.mu.Unlock()
+	stop := context.AfterFunc(link, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
 // Publish implements [hub.Broker].
 func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (hub.Position, error) {
 	if b.cfg.Retention.Messages <= 0 {
@@ -157,7 +174,7 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 	msg := &nats.Msg{Subject: b.logSubject(topic), Data: body(t, p)}
 	id := jetstream.WithMsgID(nuid.Next()) // so that an attempt whose answer was lost can be repeated
 	for {
-		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		attempt, cancel := b.attempt(ctx, attemptTimeout)
 		ack, err := b.js.PublishMsg(attempt, msg, id)
 		cancel()
 		switch {
@@ -179,7 +196,7 @@ func passing(err error) bool {
 	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return refused.Code >= 500
 	}
-	return !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)
+	return !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject) && !errors.Is(err, errForeign)
 }
 
 func pause(ctx context.Context) error {
@@ -235,7 +252,15 @@ func (b *Broker) Subscribe(ctx context.Context, topic string, to hub.Sink) (func
 func (b *Broker) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout) // the client wants a deadline
 	defer cancel()
-	return b.nc.FlushWithContext(ctx)
+	for {
+		err := b.nc.FlushWithContext(ctx)
+		if !errors.Is(err, nats.ErrConnectionClosed) || b.nc.IsClosed() {
+			return err
+		}
+		if err := pause(ctx); err != nil { // the answer is lost, and the client connects again
+			return err
+		}
+	}
 }
 
 func (s *sink) interrupted() {

@@ -228,6 +228,84 @@ func TestSequence(t *testing.T) {
 	})
 }
 
+// silent is a sink that takes no notice.
+type silent struct{}
+
+func (silent) Deliver(hub.Message) {}
+func (silent) Interrupted()        {}
+
+// TestAsksAgain: if the connection is lost while an answer is due, the question is asked again as
+// soon as there is another one. It does not wait until the time for the answer is over.
+func TestAsksAgain(t *testing.T) {
+	p := brokertest.NewProxy(t, strings.TrimPrefix(embedded(t), "nats://"))
+	b := mustConnect(t, "nats://"+p.Addr, Config{Retention: hub.Retention{Messages: 10}})
+	var at hub.Position
+	for _, question := range []struct {
+		name    string
+		longest time.Duration // that one attempt lasts
+		ask     func(context.Context) error
+	}{
+		{"Publish", attemptTimeout, func(ctx context.Context) (err error) {
+			at, err = b.Publish(ctx, "room", ws.Text, []byte("x"))
+			return err
+		}},
+		{"History", readTimeout, func(ctx context.Context) error {
+			h, err := b.History(ctx, "room", hub.Position{}, 10)
+			if err == nil && h.Head() != at {
+				t.Errorf("the history ends at %v, want %v", h.Head(), at)
+			}
+			return err
+		}},
+		{"Subscribe", readTimeout, func(ctx context.Context) error {
+			_, err := b.Subscribe(ctx, "room", silent{})
+			return err
+		}},
+	} {
+		p.Stall()
+		sent := func() uint64 { return b.nc.Stats().OutMsgs + uint64(b.nc.NumSubscriptions()) }
+		before := sent()
+		ctx, cancel := context.WithTimeout(t.Context(), question.longest*9/10)
+		done := make(chan error, 1)
+		go func() { done <- question.ask(ctx) }()
+		for sent() == before && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		p.Reset()
+		p.Resume()
+		if err := <-done; err != nil {
+			t.Errorf("%s, whose connection was lost: %v", question.name, err)
+		}
+		cancel()
+	}
+}
+
+// TestPresenceAfterRestart: presence is kept in the server's memory. After a restart, nodes announce it
+// again.
+func TestPresenceAfterRestart(t *testing.T) {
+	p := startProcess(t)
+	b := mustConnect(t, "nats://"+p.addr(), Config{})
+	for _, when := range []string{"before", "after"} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		want := hub.Member{ID: "ada " + when, Node: "n", Connections: 1}
+		for _, ask := range []func() error{
+			func() error { _, err := b.Members(ctx, "room"); return err },
+			func() error { return b.Announce(ctx, "room", "n", []hub.Member{want}) },
+		} {
+			if err := ask(); err != nil {
+				t.Fatalf("%s the restart: %v", when, err)
+			}
+		}
+		if got, err := b.Members(ctx, "room"); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s the restart: %v, %v; want %v", when, got, err, want)
+		}
+		if when == "before" {
+			p.kill()
+			p.start()
+		}
+	}
+}
+
 // BenchmarkPublishToReceive is the way of a message from one node to a client of another.
 func BenchmarkPublishToReceive(b *testing.B) {
 	url := embedded(b)

@@ -26,6 +26,10 @@
 // topic that is silent for longer than Age makes subscribers begin anew. Without Age and MaxBytes
 // the stream keeps the last messages of each topic for ever.
 //
+// Publish, History, Subscribe and presence ask again if the connection is lost while an answer is due.
+// Presence is in the servers' memory. If they have lost it by a restart, every node announces its own
+// part again within half a minute.
+//
 // Without Retention.Messages there is no stream. A message arrives at most once, as NATS core has
 // it.
 package nats

@@ -22,11 +22,18 @@ func (b *Broker) History(ctx context.Context, topic string, since hub.Position, 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout) // the client wants a deadline
 	defer cancel()
 	r := reading{b: b, subject: b.logSubject(topic), since: since, limit: limit}
-	h, err := r.read(ctx)
-	if err != nil {
-		return hub.History{}, fmt.Errorf("hub/nats: %w", err)
+	for {
+		attempt, cancel := b.attempt(ctx, readTimeout)
+		h, err := r.read(attempt)
+		again := attempt.Err() != nil && ctx.Err() == nil // there is another connection
+		cancel()
+		switch {
+		case err == nil:
+			return h, nil
+		case !again:
+			return hub.History{}, fmt.Errorf("hub/nats: %w", err)
+		}
 	}
-	return h, nil
 }
 
 const (

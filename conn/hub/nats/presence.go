@@ -25,7 +25,7 @@ func (b *Broker) presence(ctx context.Context) (jetstream.KeyValue, error) {
 		TTL: hub.PresenceTTL, Storage: jetstream.MemoryStorage, Replicas: max(b.cfg.Replicas, 1),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("hub/nats: the bucket for presence: %w", err)
+		return nil, fmt.Errorf("the bucket for presence: %w", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -33,37 +33,76 @@ func (b *Broker) presence(ctx context.Context) (jetstream.KeyValue, error) {
 	return kv, nil
 }
 
-// Announce implements [hub.Broker].
-func (b *Broker) Announce(ctx context.Context, topic, node string, members []hub.Member) error {
+// inBucket does something with the bucket, and tries again while the server can't answer or the
+// bucket is gone, but not for ever.
+func (b *Broker) inBucket(ctx context.Context, do func(context.Context, jetstream.KeyValue) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for {
+		err := b.tryBucket(ctx, do)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("hub/nats: %w: %w", ctx.Err(), err)
+		case b.nc.IsClosed() || !passing(err) && !errors.Is(err, jetstream.ErrStreamNotFound):
+			return fmt.Errorf("hub/nats: %w", err)
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("hub/nats: %w", err)
+		}
+	}
+}
+
+// tryBucket is one attempt of inBucket. If it fails, the next one makes the bucket if there is none:
+// it is in the server's memory, and a server that starts again has lost it.
+func (b *Broker) tryBucket(ctx context.Context, do func(context.Context, jetstream.KeyValue) error) error {
+	ctx, cancel := b.attempt(ctx, attemptTimeout)
+	defer cancel()
 	kv, err := b.presence(ctx)
 	if err != nil {
 		return err
 	}
-	key := escape(topic) + "." + escape(node)
-	if len(members) == 0 {
-		err = kv.Purge(ctx, key)
-	} else {
-		p, jerr := json.Marshal(members)
-		if jerr != nil {
-			return jerr
-		}
-		_, err = kv.Put(ctx, key, p)
+	if err = do(ctx, kv); err != nil {
+		b.mu.Lock()
+		b.kv = nil
+		b.mu.Unlock()
 	}
-	if err != nil {
-		return fmt.Errorf("hub/nats: %w", err)
-	}
-	return nil
+	return err
 }
+
+// Announce implements [hub.Broker].
+func (b *Broker) Announce(ctx context.Context, topic, node string, members []hub.Member) error {
+	p, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	return b.inBucket(ctx, func(ctx context.Context, kv jetstream.KeyValue) error {
+		key := escape(topic) + "." + escape(node)
+		if len(members) == 0 {
+			return kv.Purge(ctx, key)
+		}
+		_, err := kv.Put(ctx, key, p)
+		return err
+	})
+}
+
+var errForeign = errors.New("the bucket for presence has a value of somebody else")
 
 // Members implements [hub.Broker].
 func (b *Broker) Members(ctx context.Context, topic string) (all []hub.Member, err error) {
-	kv, err := b.presence(ctx)
-	if err != nil {
-		return nil, err
-	}
+	err = b.inBucket(ctx, func(ctx context.Context, kv jetstream.KeyValue) error {
+		all, err = members(ctx, kv, topic)
+		return err
+	})
+	return all, err
+}
+
+// members reads what the nodes have announced.
+func members(ctx context.Context, kv jetstream.KeyValue, topic string) (all []hub.Member, err error) {
 	watch, err := kv.Watch(ctx, escape(topic)+".*", jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("hub/nats: %w", err)
+		return nil, err
 	}
 	defer func() { _ = watch.Stop() }()
 	for {
@@ -74,7 +113,7 @@ func (b *Broker) Members(ctx context.Context, topic string) (all []hub.Member, e
 			}
 			var members []hub.Member
 			if err := json.Unmarshal(entry.Value(), &members); err != nil {
-				return nil, errors.New("hub/nats: the bucket for presence has a value of somebody else")
+				return nil, errForeign
 			}
 			all = append(all, members...)
 		case <-ctx.Done():

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
-	"slices"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +36,7 @@ const (
 	defaultShards = 16
 	defaultAge    = 5 * time.Minute
 	epochAge      = 24 * time.Hour // that a topic's epoch lives longer than its messages
+	readTimeout   = 15 * time.Second
 )
 
 // Broker is a [hub.Broker] on Redis.
@@ -75,16 +75,7 @@ func New(client redis.UniversalClient, cfg Config) (*Broker, error) {
 }
 
 // Close ends what the Broker itself runs. Close it when no Hub uses it any more, before the client.
-func (b *Broker) Close() {
-	b.cancel()
-	b.mu.Lock()
-	shards := slices.Collect(maps.Values(b.shards))
-	clear(b.shards)
-	b.mu.Unlock()
-	for _, s := range shards {
-		s.close()
-	}
-}
+func (b *Broker) Close() { b.cancel() }
 
 func (b *Broker) shardOf(topic string) int {
 	h := fnv.New32a()
@@ -110,27 +101,46 @@ func (b *Broker) age() (messages, epoch int64) {
 }
 
 // Publish implements [hub.Broker].
-func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (hub.Position, error) {
+func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p []byte) (at hub.Position, err error) {
 	payload := append([]byte{byte(t)}, p...)
 	if b.cfg.Retention.Messages <= 0 {
-		return hub.Position{}, b.client.SPublish(ctx, b.key("live", topic), append([]byte(" 0 "), payload...)).Err()
+		payload = append([]byte(" 0  "), payload...) // neither epoch nor identifier
+		return at, b.retry(ctx, refused, func() error {
+			return b.client.Process(ctx, once{redis.NewCmd(ctx, "spublish", b.key("live", topic), payload)})
+		})
 	}
 	age, epochAge := b.age()
 	id := rand.Text()
-	for again := 0; ; again = 1 {
+	again := 0
+	err = b.retry(ctx, passing, func() error {
 		v, err := b.run(ctx, publishScript, b.keys(topic, id), b.cfg.Retention.Messages, age, epochAge, rand.Text(), payload, id, again, b.key("live", topic))
+		again = 1
+		if err == nil {
+			at, err = publishedAt(v)
+		}
+		return err
+	})
+	return at, err
+}
+
+// retry tries something until it succeeds, ctx ends, or it fails with an error for which again does
+// not hold.
+func (b *Broker) retry(ctx context.Context, again func(error) bool, try func() error) error {
+	for {
+		err := try()
 		switch {
 		case err == nil:
-			return publishedAt(v)
+			return nil
 		case ctx.Err() != nil:
-			return hub.Position{}, fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
-		case b.ctx.Err() != nil || !passing(err):
-			return hub.Position{}, fmt.Errorf("hub/redis: %w", err)
+			return fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
+		case b.ctx.Err() != nil || !again(err):
+			return fmt.Errorf("hub/redis: %w", err)
 		}
+		b.reload()
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return hub.Position{}, ctx.Err()
+			return fmt.Errorf("hub/redis: %w: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -140,7 +150,7 @@ func (b *Broker) Publish(ctx context.Context, topic string, t ws.MessageType, p 
 func passing(err error) bool {
 	answer, ok := errors.AsType[redis.Error](err)
 	if !ok {
-		return !errors.Is(err, redis.ErrClosed)
+		return !errors.Is(err, redis.ErrClosed) && !errors.Is(err, errAnswer)
 	}
 	for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS"} {
 		if strings.HasPrefix(answer.Error(), prefix) {
@@ -148,6 +158,13 @@ func passing(err error) bool {
 		}
 	}
 	return false
+}
+
+// refused reports whether an attempt may succeed later, and has not had an effect for certain.
+func refused(err error) bool {
+	_, answer := errors.AsType[redis.Error](err)
+	op, ok := errors.AsType[*net.OpError](err)
+	return passing(err) && (answer || ok && op.Op == "dial")
 }
 
 // once is a command that the client does not repeat by itself: a script that was cut off may have
@@ -196,32 +213,56 @@ func (b *Broker) History(ctx context.Context, topic string, since hub.Position, 
 	if b.cfg.Retention.Messages <= 0 || limit <= 0 || ctx.Err() != nil {
 		return h, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err = b.retry(ctx, passing, func() (err error) {
+		h, err = b.history(ctx, topic, since, limit)
+		return err
+	})
+	return h, err
+}
+
+// history is one attempt of History.
+func (b *Broker) history(ctx context.Context, topic string, since hub.Position, limit int) (h hub.History, err error) {
+	ch := b.channel(topic)
+	seen, doubts := ch.witness()
 	_, epochAge := b.age()
-	v, err := b.run(ctx, historyScript, b.keys(topic, "")[:2], since.Epoch, since.Offset, limit, rand.Text(), epochAge)
+	v, err := b.run(ctx, historyScript, b.keys(topic, "")[:2], since.Epoch, since.Offset, limit, rand.Text(), epochAge,
+		seen.at.Epoch, seen.at.Offset, seen.id)
 	if err != nil {
-		return h, fmt.Errorf("hub/redis: %w", err)
+		return h, err
 	}
-	if len(v) != 4 {
-		return h, errAnswer
+	h, last, err := historyOf(v)
+	if err == nil {
+		ch.read(place{h.Head(), last}, doubts)
+	}
+	return h, err
+}
+
+// historyOf reads the answer of the script. It returns also the identifier of the last message.
+func historyOf(v []any) (h hub.History, last string, err error) {
+	if len(v) != 5 {
+		return h, "", errAnswer
 	}
 	epoch, ok := v[0].(string)
 	after, ok2 := v[1].(int64)
-	last, ok3 := v[2].(int64)
+	end, ok3 := v[2].(int64)
 	payloads, ok4 := v[3].([]any)
-	if !ok || !ok2 || !ok3 || !ok4 {
-		return h, errAnswer
+	last, ok5 := v[4].(string)
+	if !ok || !ok2 || !ok3 || !ok4 || !ok5 {
+		return h, "", errAnswer
 	}
 	h.After = hub.Position{Epoch: epoch, Offset: uint64(after)}
-	h.More = after+int64(len(payloads)) < last
+	h.More = after+int64(len(payloads)) < end
 	for i, p := range payloads {
 		payload, ok := p.(string)
 		if !ok || payload == "" {
-			return hub.History{}, errAnswer
+			return hub.History{}, "", errAnswer
 		}
 		h.Messages = append(h.Messages, hub.Message{
 			Type: ws.MessageType(payload[0]), Data: []byte(payload[1:]),
 			Position: hub.Position{Epoch: epoch, Offset: uint64(after) + uint64(i) + 1}, Previous: uint64(after) + uint64(i),
 		})
 	}
-	return h, nil
+	return h, last, nil
 }

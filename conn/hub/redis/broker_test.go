@@ -3,10 +3,15 @@ package redis
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os/exec"
-	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,19 +34,25 @@ type process struct {
 	ended  chan struct{} // closed when it has ended
 }
 
-// freePorts returns two ports on which nobody listens just now.
-func freePorts(t testing.TB) (one, other string) {
+// taken are the ports that freePort has returned.
+var taken sync.Map
+
+// freePort returns a port on which nobody listens just now. It is none that Linux gives to outgoing
+// connections: one of those could take it while the server is dead that is to start again.
+func freePort(t testing.TB) string {
 	t.Helper()
-	var ports [2]string
-	for i := range ports {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 1000 {
+		port := fmt.Sprint(12000 + rand.IntN(20000))
+		if _, known := taken.LoadOrStore(port, true); known {
+			continue
 		}
-		defer ln.Close() // when both are known, so that they differ
-		_, ports[i], _ = net.SplitHostPort(ln.Addr().String())
+		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = ln.Close()
+			return port
+		}
 	}
-	return ports[0], ports[1]
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // secondPort stands for a free port in startServer's arguments.
@@ -56,7 +67,7 @@ func startServer(t testing.TB, more ...string) *process {
 	dir := t.TempDir()
 	var p *process
 	for range 5 { // another program may be faster to take a port
-		port, second := freePorts(t)
+		port, second := freePort(t), freePort(t)
 		p = &process{t: t, addr: "127.0.0.1:" + port}
 		p.args = append([]string{
 			"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
@@ -102,7 +113,13 @@ func (p *process) try() bool {
 	}()
 	client := redis.NewClient(&redis.Options{Addr: p.addr})
 	defer client.Close()
-	for over := time.Now().Add(patience); client.Ping(context.Background()).Err() != nil; {
+	// Another program may have the port: what answers has to be this server.
+	process := fmt.Sprintf("process_id:%d\r\n", cmd.Process.Pid)
+	ready := func() bool {
+		info, err := client.Info(context.Background(), "server").Result()
+		return err == nil && strings.Contains(info, process) && client.Ping(context.Background()).Err() == nil
+	}
+	for over := time.Now().Add(patience); !ready(); {
 		select {
 		case <-ended:
 			return false
@@ -155,60 +172,78 @@ func TestContract(t *testing.T) {
 	brokertest.Contract(t, mustConnect(t, p.addr, cfg), mustConnect(t, p.addr, cfg))
 }
 
-// startCluster starts three servers that share the slots.
-func startCluster(t *testing.T) (addrs []string, servers []*process) {
-	t.Helper()
-	for range 3 {
-		// Nodes of a cluster talk on a second port, which is not 10000 above, since that may not exist.
-		p := startServer(t, "--cluster-enabled", "yes", "--cluster-port", secondPort, "--cluster-node-timeout", "5000",
-			"--cluster-config-file", filepath.Join(t.TempDir(), "nodes.conf"))
-		addrs = append(addrs, p.addr)
-		servers = append(servers, p)
-	}
-	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
-	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	defer client.Close()
-	for over := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		ready := 0
-		for _, a := range addrs {
-			one := redis.NewClient(&redis.Options{Addr: a})
-			info, _ := one.ClusterInfo(context.Background()).Result()
-			_ = one.Close()
-			if bytes.Contains([]byte(info), []byte("cluster_state:ok")) {
-				ready++
-			}
-		}
-		if ready == len(addrs) {
-			return addrs, servers
-		}
-		if time.Now().After(over) {
-			t.Fatal("the cluster does not get ready")
-		}
-	}
-}
-
-// TestContractCluster: the same in a cluster.
-func TestContractCluster(t *testing.T) {
-	addrs, _ := startCluster(t)
-	cfg := Config{Retention: hub.Retention{Messages: brokertest.Kept}}
-	var both []*Broker
-	for range 2 {
-		b, stop, err := over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(stop)
-		both = append(both, b)
-	}
-	brokertest.Contract(t, both[0], both[1])
-}
-
 // TestWithoutHistory: at most once.
 func TestWithoutHistory(t *testing.T) {
 	brokertest.WithoutHistory(t, mustConnect(t, startServer(t).addr, Config{}), "a}b")
+}
+
+// lostAnswer is a connection that breaks when the server has answered a command for the first time.
+type lostAnswer struct {
+	net.Conn
+	command string
+	armed   *atomic.Bool
+	cut     atomic.Bool
+}
+
+func (c *lostAnswer) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(c.command)) && c.armed.CompareAndSwap(true, false) {
+		c.cut.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lostAnswer) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.cut.Load() && err == nil {
+		_ = c.Conn.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// TestAtMostOnce: without history, a message whose publisher has not got the answer is not published
+// again.
+func TestAtMostOnce(t *testing.T) {
+	p := startServer(t)
+	sink := listen(t, mustConnect(t, p.addr, Config{}), "room")
+	var armed atomic.Bool
+	armed.Store(true)
+	b, stop, err := over(redis.NewClient(&redis.Options{Addr: p.addr, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &lostAnswer{Conn: c, command: "spublish", armed: &armed}, err
+	}}), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if _, err := b.Publish(t.Context(), "room", ws.Text, []byte("1")); err == nil || armed.Load() {
+		t.Errorf("Publish, whose answer was lost: %v; want an error", err)
+	}
+	if _, err := b.Publish(t.Context(), "room", ws.Text, []byte("2")); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"1", "2"} {
+		if m := <-sink; string(m.Data) != want {
+			t.Errorf("a subscriber got %q, want %q", m.Data, want)
+		}
+	}
+}
+
+// TestSilentServer: a node gives a connection up on which nothing comes, though nobody has closed it.
+func TestSilentServer(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	p := brokertest.NewProxy(t, startServer(t).addr)
+	b := mustConnect(t, p.Addr, Config{Retention: hub.Retention{Messages: 10}})
+	heard := listen(t, b, "room")
+	p.Stall()
+	s, _ := b.shard("room")
+	for over := time.Now().Add(patience); !errors.Is(s.failure(), errSilent); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatalf("the failure is %v, want %v", s.failure(), errSilent)
+		}
+	}
+	p.Resume()
+	heard.hears(t, b, "room", "the server speaks again")
 }
 
 // TestFallsBack: if the server has lost messages that it had delivered, a new epoch begins.
@@ -263,6 +298,7 @@ func TestPublishOnce(t *testing.T) {
 // TestSequence: every message arrives once and in order, while the server is killed and started
 // again, nodes are killed, and connections to the server are cut and stalled.
 func TestSequence(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	p := startServer(t)
 	proxies := []*brokertest.Proxy{brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr), brokertest.NewProxy(t, p.addr)}
 	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}
@@ -275,21 +311,6 @@ func TestSequence(t *testing.T) {
 			func() { proxies[1].Stall(); time.Sleep(time.Second); proxies[1].Resume() },
 			func() { proxies[2].Stall(); time.Sleep(6 * time.Second); proxies[2].Reset(); proxies[2].Resume() },
 			func() { p.kill(); time.Sleep(300 * time.Millisecond); p.start() },
-		},
-	})
-}
-
-// TestSequenceCluster: the same in a cluster, one of whose servers is killed.
-func TestSequenceCluster(t *testing.T) {
-	addrs, servers := startCluster(t)
-	cfg := Config{Retention: hub.Retention{Messages: *brokertest.Messages + 10}}
-	brokertest.Sequence(t, brokertest.Scenario{
-		Start: func(int) (hub.Broker, func(), error) {
-			return over(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ReadTimeout: 2 * time.Second}), cfg)
-		},
-		Faults: []func(){
-			func() { servers[1].kill(); servers[1].start() },
-			func() { servers[2].kill(); servers[2].start() },
 		},
 	})
 }

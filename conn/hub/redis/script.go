@@ -39,15 +39,19 @@ end
 if again == '1' then
 	redis.call('SET', once, n, 'EX', 600)
 end
-redis.call('SPUBLISH', channel, epoch .. ' ' .. n .. ' ' .. data)
+redis.call('SPUBLISH', channel, epoch .. ' ' .. n .. ' ' .. id .. ' ' .. data)
 return {epoch, n}
 `
 
-// The answer is the epoch, the offset after which messages follow, the last offset, and the data of
-// the messages.
+// Reading has also the place of a message that the node has seen. If it is not there, or another one
+// is, a replica has taken over that lacked it: another epoch begins.
+//
+// The answer is the epoch, the offset after which messages follow, the last offset, the data of the
+// messages, and the identifier of the last of them.
 const historySource = `
 local meta, log = KEYS[1], KEYS[2]
 local since, offset, limit, newEpoch, epochAge = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local seenEpoch, seenOffset, seenID = ARGV[6], ARGV[7], ARGV[8]
 local epoch = redis.call('HGET', meta, 'e')
 if not epoch then
 	redis.call('DEL', log)
@@ -63,20 +67,27 @@ local gone = n
 if oldest then
 	gone = tonumber((string.gsub(oldest[1], '-0$', ''))) - 1
 end
+local lost = since == epoch and offset > n
+if seenEpoch == epoch then
+	local there = redis.call('XRANGE', log, seenOffset .. '-0', seenOffset .. '-0')[1]
+	lost = lost or tonumber(seenOffset) > n or there and there[2][4] ~= seenID
+end
+if lost then
+	epoch = newEpoch
+	redis.call('HSET', meta, 'e', epoch)
+end
 local after = gone
 if since == '' then
 	after = math.max(gone, n - limit)
-elseif since == epoch and offset > n then
-	epoch = newEpoch
-	redis.call('HSET', meta, 'e', epoch)
 elseif since == epoch then
 	after = math.max(gone, offset)
 end
-local data = {}
+local data, last = {}, ''
 for i, entry in ipairs(redis.call('XRANGE', log, (after + 1) .. '-0', '+', 'COUNT', limit)) do
 	data[i] = entry[2][2]
+	last = entry[2][4]
 end
-return {epoch, after, n, data}
+return {epoch, after, n, data, last}
 `
 
 // The hash of the topic's members has a field for each node: the millisecond until which it is

@@ -122,7 +122,7 @@ func Sequence(t *testing.T, sc Scenario) {
 		s.nodes = append(s.nodes, n)
 	}
 	for k := range seqTopics {
-		at, err := s.nodes[0].get().Publish(ctx, topicName(k), ws.Text, []byte("-1"))
+		at, err := s.nodes[0].get().Publish(ctx, TopicName(k), ws.Text, []byte("-1"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,8 @@ func Sequence(t *testing.T, sc Scenario) {
 	}
 }
 
-func topicName(k int) string { return fmt.Sprint("topic ", k) }
+// TopicName is the name of one of the topics of Sequence, which are numbered from 0.
+func TopicName(k int) string { return fmt.Sprint("topic ", k) }
 
 // due returns how many messages have been published when fault n begins.
 func (s *sequence) due(n int64) int64 { return (n + 1) * int64(s.count*seqTopics) / (s.round + 1) }
@@ -198,7 +199,7 @@ func (s *sequence) killNode(i int) func() {
 func (s *sequence) publish(k int) {
 	for i := range s.count {
 		ctx, cancel := context.WithTimeout(s.ctx, 2*patience)
-		_, err := s.nodes[0].get().Publish(ctx, topicName(k), ws.Text, fmt.Append(nil, i))
+		_, err := s.nodes[0].get().Publish(ctx, TopicName(k), ws.Text, fmt.Append(nil, i))
 		cancel()
 		if err != nil {
 			s.t.Errorf("topic %d: message %d: %v", k, i, err)
@@ -247,7 +248,7 @@ func (r *reader) once(n *node, life time.Duration) {
 	defer cancel()
 	subscribing.Go(func() {
 		for k := range seqTopics {
-			if _, err := h.Subscribe(ctx, server, topicName(k), since[k]); err != nil {
+			if _, err := h.Subscribe(ctx, server, TopicName(k), since[k]); err != nil {
 				if errors.Is(err, hub.ErrHistoryLost) {
 					r.s.t.Errorf("topic %d: a subscriber at %v: %v", k, since[k], err)
 				}
