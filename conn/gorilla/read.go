@@ -87,7 +87,7 @@ func (c *Conn) ReadMessage() (messageType int, p []byte, err error) {
 	p, err = c.collect()
 	r.rest = nil
 	r.drop()
-	return int(r.typ), p, within(err)
+	return int(r.typ), p, err
 }
 
 // within returns an error of a read within a message. A handler may have returned io.EOF, which
@@ -124,6 +124,7 @@ func (c *Conn) collect() ([]byte, error) {
 		return append([]byte{}, r.rest...), nil
 	}
 	msg, err := c.gather()
+	err = within(err)
 	if cap(msg) > pool.MaxSize {
 		return msg, err // no pool wants it
 	}
