@@ -186,6 +186,15 @@ func TestHeapOfWindows(t *testing.T) {
 	}
 }
 
+// takeoverPair returns two connections over a pipe, with windows of 4 KiB.
+func takeoverPair(t *testing.T, cfg, clientCfg Config) (server, client *Conn) {
+	a, b := wstest.Pipe(64 << 10)
+	server = New(a, frame.Server, Negotiated{Deflate: deflated(12)}, cfg)
+	client = New(b, frame.Client, Negotiated{Deflate: deflated(12)}, clientCfg)
+	t.Cleanup(func() { _, _ = server.CloseNow(), client.CloseNow() })
+	return server, client
+}
+
 // windowsOf is how many bytes of memory the windows of c take.
 func windowsOf(c *Conn) (n int) {
 	for _, codec := range []any{&c.z.Encoder, &c.z.dec} {
@@ -211,14 +220,9 @@ func TestFoldedWindows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a, b := wstest.Pipe(64 << 10)
-				cfg := takeover
-				cfg.KeepAlive = tt.server
-				server := New(a, frame.Server, Negotiated{Deflate: deflated(12)}, cfg)
-				cfg.KeepAlive = tt.client
-				client := New(b, frame.Client, Negotiated{Deflate: deflated(12)}, cfg)
-				defer server.CloseNow()
-				defer client.CloseNow()
+				cfg, clientCfg := takeover, takeover
+				cfg.KeepAlive, clientCfg.KeepAlive = tt.server, tt.client
+				server, client := takeoverPair(t, cfg, clientCfg)
 				var got []byte
 				count := &Events{Message: func(_ *Conn, _ MessageType, p []byte) { got = append(got, p...) }}
 				go server.Serve(bg, &Events{Message: func(c *Conn, _ MessageType, p []byte) { check(c.Append(Text, p)) }})
@@ -269,13 +273,9 @@ func TestFoldedWindows(t *testing.T) {
 // directions, also if Close has taken the message's turn away.
 func TestFoldWithinMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := wstest.Pipe(64 << 10)
 		cfg := takeover
 		cfg.KeepAlive, cfg.FragmentSize = time.Minute, 1000
-		server := New(a, frame.Server, Negotiated{Deflate: deflated(12)}, cfg)
-		client := New(b, frame.Client, Negotiated{Deflate: deflated(12)}, cfg)
-		defer client.CloseNow()
-		defer server.CloseNow()
+		server, client := takeoverPair(t, cfg, cfg)
 		var got []byte
 		go client.Serve(bg, &Events{Message: func(_ *Conn, _ MessageType, p []byte) { got = append(got, p...) }})
 		go server.Serve(bg, &Events{})

@@ -152,10 +152,8 @@ func (s looped) readOnce(fd uintptr) (got progress, n int, left supply, err erro
 	if r.direct() {
 		got, err = receiver{c}.addDirect(n)
 	} else {
-		r.in.Unread, r.in.Behind = p[:n], 0
-		if n == len(p) && c.transport.Empties() {
-			r.in.Behind = transport.Waiting(fd)
-		}
+		r.in.Unread = p[:n]
+		transport.NoteBehind(fd, r.in, n) // a record of TLS is shorter than the buffer
 	}
 	return got, n, left, err
 }

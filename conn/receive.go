@@ -264,11 +264,12 @@ func (c receiver) oversize() uint64 {
 // control acts on a control frame of the peer (RFC 6455 section 5.5). It returns an error only for
 // a Close frame, and that error is final.
 func (c receiver) control(ev frame.Event) error {
-	c.foldIdle()
 	switch ev.Opcode {
 	case frame.Ping:
+		c.foldIdle()
 		c.queuePong(ev.Data)
 	case frame.Pong:
+		c.foldIdle()
 		c.matchPong(ev.Data)
 	case frame.Close:
 		c.peerClosed(ev.Data)

@@ -178,10 +178,8 @@ func (s *server) readOnce(fd uintptr) (got progress, left supply, err error) {
 	if r.direct() {
 		got, err = receiver{c}.addDirect(n)
 	} else {
-		r.in.Unread, r.in.Behind = p[:n], 0
-		if left == plenty {
-			r.in.Behind = transport.Waiting(fd)
-		}
+		r.in.Unread = p[:n]
+		transport.NoteBehind(fd, r.in, n)
 	}
 	return got, left, err
 }

@@ -223,7 +223,7 @@ func (o *options) run() error {
 		}
 		answers.Wait()
 	}
-	time.Sleep(max(o.silent, 2*o.keepAlive))
+	time.Sleep(max(o.silent, 2*o.keepAlive)) // what idle connections hold is what is measured
 	after, err := look(s)
 	if err != nil {
 		return err

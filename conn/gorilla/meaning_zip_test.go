@@ -84,28 +84,29 @@ func TestCompressedMessageIsDropped(t *testing.T) {
 
 // TestHandlerReturnsEOFWithinCompressed: io.EOF of a handler is no end of a compressed message.
 func TestHandlerReturnsEOFWithinCompressed(t *testing.T) {
-	bothZipped(t, func(t *testing.T, s *side) {
-		s.SetPingHandler(func(string) error { return io.EOF })
-		p := deflated(strings.Repeat("half", 1000))
-		s.send(frame.Header{Opcode: frame.Text, RSV: frame.RSV1}, p[:len(p)/2])
-		s.send(message(websocket.PingMessage), "")
-		s.send(message(0), p[len(p)/2:])
-		if _, _, err := s.ReadMessage(); err == nil {
-			t.Error("ReadMessage: nil")
-		}
-	})
-	bothZipped(t, func(t *testing.T, s *side) {
-		s.SetPingHandler(func(string) error { return io.EOF })
-		p := deflated(strings.Repeat("half", 1000))
-		s.send(frame.Header{Opcode: frame.Text, RSV: frame.RSV1}, p[:len(p)/2])
-		s.send(message(websocket.PingMessage), "")
-		s.send(message(0), p[len(p)/2:])
-		_, r, err := s.NextReader()
-		check(t, err)
-		if _, err := io.ReadAll(r); err == nil {
-			t.Error("ReadAll: nil")
-		}
-	})
+	for name, read := range map[string]func(s *side) error{
+		"ReadMessage": func(s *side) error {
+			_, _, err := s.ReadMessage()
+			return err
+		},
+		"ReadAll": func(s *side) error {
+			_, r, err := s.NextReader()
+			check(t, err)
+			_, err = io.ReadAll(r)
+			return err
+		},
+	} {
+		bothZipped(t, func(t *testing.T, s *side) {
+			s.SetPingHandler(func(string) error { return io.EOF })
+			p := deflated(strings.Repeat("half", 1000))
+			s.send(frame.Header{Opcode: frame.Text, RSV: frame.RSV1}, p[:len(p)/2])
+			s.send(message(websocket.PingMessage), "")
+			s.send(message(0), p[len(p)/2:])
+			if read(s) == nil {
+				t.Errorf("%s: nil", name)
+			}
+		})
+	}
 }
 
 func TestMessagesAreCompressed(t *testing.T) {

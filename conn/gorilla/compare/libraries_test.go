@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"testing"
 	"time"
 
 	theirs "github.com/gorilla/websocket"
 	websocket "github.com/rfc6455/ws/conn/gorilla"
+	"github.com/rfc6455/ws/conn/internal/wstest"
 	"github.com/rfc6455/ws/handshake"
 )
 
@@ -74,20 +76,14 @@ var libraries = []library{
 	{
 		name: "gorilla",
 		upgrade: func(u upgrading, w http.ResponseWriter, r *http.Request, h http.Header) (conn, error) {
-			upgrader := theirs.Upgrader{
-				Subprotocols: u.Subprotocols, Error: u.Error, CheckOrigin: u.CheckOrigin,
-				EnableCompression: u.EnableCompression,
-			}
+			var upgrader theirs.Upgrader
+			setFields(&upgrader, u)
 			c, err := upgrader.Upgrade(w, r, h)
 			return c, err
 		},
 		dial: func(d dialing, url string, h http.Header) (conn, *http.Response, error) {
-			dialer := theirs.Dialer{
-				NetDial: d.NetDial, NetDialContext: d.NetDialContext,
-				NetDialTLSContext: d.NetDialTLSContext, Proxy: d.Proxy,
-				TLSClientConfig: d.TLSClientConfig, HandshakeTimeout: d.HandshakeTimeout,
-				Subprotocols: d.Subprotocols, EnableCompression: d.EnableCompression, Jar: d.Jar,
-			}
+			var dialer theirs.Dialer
+			setFields(&dialer, d)
 			return dialer.Dial(url, h)
 		},
 		prepare: func(messageType int, p []byte) (func(conn) error, error) {
@@ -98,20 +94,14 @@ var libraries = []library{
 	{
 		name: "ours",
 		upgrade: func(u upgrading, w http.ResponseWriter, r *http.Request, h http.Header) (conn, error) {
-			upgrader := websocket.Upgrader{
-				Subprotocols: u.Subprotocols, Error: u.Error, CheckOrigin: u.CheckOrigin,
-				EnableCompression: u.EnableCompression,
-			}
+			var upgrader websocket.Upgrader
+			setFields(&upgrader, u)
 			c, err := upgrader.Upgrade(w, r, h)
 			return c, err
 		},
 		dial: func(d dialing, url string, h http.Header) (conn, *http.Response, error) {
-			dialer := websocket.Dialer{
-				NetDial: d.NetDial, NetDialContext: d.NetDialContext,
-				NetDialTLSContext: d.NetDialTLSContext, Proxy: d.Proxy,
-				TLSClientConfig: d.TLSClientConfig, HandshakeTimeout: d.HandshakeTimeout,
-				Subprotocols: d.Subprotocols, EnableCompression: d.EnableCompression, Jar: d.Jar,
-			}
+			var dialer websocket.Dialer
+			setFields(&dialer, d)
 			return dialer.Dial(url, h)
 		},
 		prepare: func(messageType int, p []byte) (func(conn) error, error) {
@@ -119,6 +109,14 @@ var libraries = []library{
 			return func(c conn) error { return c.(*websocket.Conn).WritePreparedMessage(pm) }, err
 		},
 	},
+}
+
+// setFields sets the fields of a library's struct that from has, too.
+func setFields(to, from any) {
+	target := reflect.ValueOf(to).Elem()
+	for f, v := range reflect.ValueOf(from).Fields() {
+		target.FieldByName(f.Name).Set(v)
+	}
 }
 
 const noTakeover = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -201,15 +199,8 @@ func request(more http.Header) *http.Request {
 // pipe returns the two ends of a TCP connection.
 func pipe(t *testing.T) (near, far net.Conn) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer ln.Close()
-	far, err = net.Dial("tcp", ln.Addr().String())
-	check(t, err)
-	near, err = ln.Accept()
-	check(t, err)
+	near, far = wstest.TCP(t)
 	check(t, far.SetDeadline(time.Now().Add(time.Minute)))
-	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
 	return near, far
 }
 

@@ -94,8 +94,7 @@ func runScript(t *testing.T, lib *library, seed uint64, server, zip bool) []stri
 
 // note adds to the log. A long text is cut, with a checksum.
 func (r *run) note(what ...any) {
-	line := addresses.ReplaceAllString(strings.TrimSpace(fmt.Sprintln(what...)), "ADDR")
-	line = strings.ReplaceAll(line, "writev", "write")
+	line := strings.ReplaceAll(saw(what...), "writev", "write")
 	if len(line) > 300 {
 		line = fmt.Sprintf("%.100s... %d bytes, %x", line, len(line), crc32.ChecksumIEEE([]byte(line)))
 	}

@@ -268,7 +268,7 @@ func TestAsksAgain(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- question.ask(ctx) }()
 		for sent() == before && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // the client tells nobody that it has sent something
 		}
 		p.Reset()
 		p.Resume()

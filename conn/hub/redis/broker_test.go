@@ -237,11 +237,7 @@ func TestSilentServer(t *testing.T) {
 	heard := listen(t, b, "room")
 	p.Stall()
 	s, _ := b.shard("room")
-	for over := time.Now().Add(patience); !errors.Is(s.failure(), errSilent); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(over) {
-			t.Fatalf("the failure is %v, want %v", s.failure(), errSilent)
-		}
-	}
+	until(t, "the failure is "+errSilent.Error(), func() bool { return errors.Is(s.failure(), errSilent) })
 	p.Resume()
 	heard.hears(t, b, "room", "the server speaks again")
 }

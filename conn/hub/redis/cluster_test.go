@@ -54,14 +54,19 @@ func (c *cluster) addrs() (all []string) {
 	return all
 }
 
-// until waits for a condition.
-func (c *cluster) until(what string, reached func() bool) {
-	c.t.Helper()
+// until waits for a condition. It has to ask again and again, since a server tells nobody.
+func until(t *testing.T, what string, reached func() bool) {
+	t.Helper()
 	for over := time.Now().Add(patience); !reached(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(over) {
-			c.t.Fatalf("the cluster does not get so far: %s", what)
+			t.Fatalf("it does not come so far that %s", what)
 		}
 	}
+}
+
+func (c *cluster) until(what string, reached func() bool) {
+	c.t.Helper()
+	until(c.t, what, reached)
 }
 
 // do has a server do a command that has to succeed.

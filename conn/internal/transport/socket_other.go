@@ -27,6 +27,9 @@ func (l *Link) TryWriteBoth(_, _ []byte) (int, error) { return 0, nil }
 // ReadFD is never called.
 func ReadFD(uintptr, []byte) (int, error) { panic(unreachable) }
 
+// NoteBehind is never called.
+func NoteBehind(uintptr, *pool.ReadBuffer, int) { panic(unreachable) }
+
 // ReadToPass is never called.
 func ReadToPass(uintptr, []byte) (int, error) { panic(unreachable) }
 

@@ -101,11 +101,17 @@ func (op *rawOp) read(fd uintptr) bool {
 		pool.PutRead(in)
 		return op.came()
 	}
-	if op.n == len(in.Room) {
-		in.Behind = Waiting(fd)
-	}
+	NoteBehind(fd, in, op.n)
 	op.in = in
 	return true
+}
+
+// NoteBehind sets in.Behind after a read of n bytes into in.Room.
+func NoteBehind(fd uintptr, in *pool.ReadBuffer, n int) {
+	in.Behind = 0
+	if n == len(in.Room) {
+		in.Behind = Waiting(fd)
+	}
 }
 
 // came reports whether the read is done. If not, the goroutine waits and so begins a new turn.
